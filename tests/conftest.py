@@ -1,0 +1,52 @@
+"""What holds for every test: shapes are checked, nothing reaches the network, and nothing leaves the test's own folders.
+
+Nothing here imports torch, so tests of the torch-free packages stay quick.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from engine.typecheck import check_engine
+
+# Subprocesses inherit all of these: `python -m engine` checks its annotations too where COCKPIT_TYPECHECK says so.
+os.environ["COCKPIT_TYPECHECK"] = "1"
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.pop("COCKPIT_EVENTS", None)
+
+# Two workers that each start a thread per core, and spin while they wait, are slower than one. torch reads these when it is
+# first imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+
+# Every function of the engine is checked against its annotations, array shapes among them, from here on.
+check_engine()
+
+# A test that passed passes again: examples are drawn from a fixed seed, and a busy machine breaks no deadline.
+hypothesis.settings.register_profile("cockpit", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("cockpit")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_user_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """State, configuration and cache of the user (leases, model facts) lie in a temporary folder for the whole session."""
+    folder = tmp_path_factory.mktemp("user")
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in ("STATE", "CONFIG", "CACHE", "DATA"):
+            patch.setenv(f"XDG_{kind}_HOME", str(folder / kind.lower()))
+        yield folder
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, by name, what is marked gpu where there is no CUDA device."""
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA device")
