@@ -1,0 +1,85 @@
+"""What a run will take, by arithmetic on ModelFacts and the config: tokens, FLOPs, seconds a stage and bytes. Rough, and said so.
+
+A forward pass costs 2 FLOP per parameter and token; backward through a frozen base another 2 for activations (adapter gradients are
+small); decoding reads every weight once a step, so it is bound by memory until the batch is large.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine.contract.config import Config
+from engine.contract.facts import ModelFacts
+from engine.contract.known_bugs import heal_steps
+
+FILL = 0.6
+"""Share of max_new_tokens that an answer uses, on average."""
+PROMPT_TOKENS = 48
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """Sustained rates, not peaks. Price is per hour, 0 for one's own machine."""
+
+    name: str
+    flops: float  # FLOP/s in training and prefill
+    bandwidth: float  # bytes/s while decoding
+    memory: int = 0  # bytes, 0 when unknown
+    price: float = 0.0
+
+
+CPU = Device(name="CPU", flops=4e10, bandwidth=8e9)
+GPU_24GB = Device(name="24 GB GPU", flops=4e13, bandwidth=6e11, memory=24 * 2**30)
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds by stage for the whole run, peak bytes, and price in the device's currency."""
+
+    device: str
+    seconds: dict[str, float]
+    memory_bytes: int
+    price: float
+
+    @property
+    def total(self) -> float:
+        return sum(self.seconds.values())
+
+
+def estimate(config: Config, facts: ModelFacts, device: Device | None = None) -> Estimate:
+    """Seconds, memory and price of the run that `config` asks for."""
+    device = device or (GPU_24GB if facts.cuda and config.model.device != "cpu" else CPU)
+    rounds, gen, ev = config.run.rounds, config.generate, config.evaluate
+    per_token = 2 * facts.parameters
+
+    def forward(tokens: float) -> float:
+        return tokens * per_token / device.flops
+
+    def decode(rows: float, new_tokens: int) -> float:
+        """Rows decoded in batches of 64: each step is bound by weights read or by arithmetic, whichever is slower."""
+        steps = new_tokens * FILL
+        batches = max(1.0, rows / 64)
+        return batches * steps * max(facts.weight_bytes / device.bandwidth, min(rows, 64) * per_token / device.flops)
+
+    answers = 2 * ev.prompts
+    evaluation = decode(answers, ev.max_new_tokens) + decode(ev.facts, 8)
+    evaluation += forward((2 * ev.vignettes + answers) * (PROMPT_TOKENS + ev.max_new_tokens * FILL))
+    final = evaluation * ev.test_prompts / ev.prompts
+    sample_tokens = PROMPT_TOKENS + gen.max_new_tokens * FILL
+    heal_tokens = heal_steps(config) * config.heal.batch_size * config.heal.accumulation * sample_tokens
+    reference = 1.0 / 3.0 if config.heal.divergence != "none" else 0.0
+    seconds = {
+        "baseline": 2 * evaluation + 2 * final,
+        "extract": rounds * forward(2 * config.steer.contexts * PROMPT_TOKENS),
+        "dose": rounds * (1 + config.steer.bisections) * decode(config.steer.probes, gen.max_new_tokens),
+        "generate": rounds * decode(gen.completions, gen.max_new_tokens),
+        "keep": rounds * forward(gen.completions * sample_tokens),
+        "heal": rounds * 2 * (1 + reference) * forward(heal_tokens),
+        "evaluate": rounds * 2 * evaluation + final,
+    }
+    micro = config.heal.batch_size * sample_tokens
+    activations = micro * facts.layers * facts.hidden * 34 * 2
+    logits = micro * facts.vocabulary * 4 * 2
+    adapters = facts.adapter_parameters * (rounds * 4 + 12)
+    memory = int(facts.weight_bytes + activations + logits + adapters)
+    return Estimate(
+        device=device.name, seconds=seconds, memory_bytes=memory, price=sum(seconds.values()) / 3600 * device.price
+    )
