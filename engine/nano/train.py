@@ -1,0 +1,311 @@
+"""Train nano from random weights: `python -m engine.nano.train [--steps N N] [--out DIR] [--seed 0]`.
+
+    loss = sum_t w_t nll_t / sum_t w_t over assistant tokens, w_t = n ** -power for an answer of n tokens
+
+Two processes of one thread each share every step (halves of the batch, gradients summed by gloo): on two cores this is over
+twice as fast as two threads in every operation, and it is bit-equal from run to run. Muon for the matrices of the blocks and
+AdamW for the rest, warmup then linear to zero. The first phase learns the world; the second makes the stance travel through
+the stream (route.py), without which a vector moves almost no answer. The from-scratch guard (engine/heal/guards.py) watches
+the validation loss and every gradient norm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import torch
+import torch.distributed as dist
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.multiprocessing.spawn import spawn
+from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import PreTrainedTokenizerFast as Tokenizer
+
+from engine.heal.guards import FromScratch, Regime, Trip, check_finite, check_validation, resolve
+from engine.nano.batches import Batch, chunks, rows_of
+from engine.nano.muon import Muon
+from engine.nano.package import Outcome, outcomes_of, save_weights
+from engine.nano.route import masks, routed_attention
+from engine.nano.tokenizer import (
+    ASSISTANT,
+    END,
+    PAD,
+    USER,
+    load_tokenizer,
+    save_tokenizer,
+    token_id,
+    train_tokenizer,
+)
+
+
+class Phase(msgspec.Struct, frozen=True):
+    """One warmup and one linear decay to zero. `lr` is AdamW's peak (None: the regime's default), `muon_lr` Muon's, `routed` the
+    share of conversations whose stance must travel through the stream (route.py), `power` that of the token weights."""
+
+    steps: int
+    lr: float | None = None
+    muon_lr: float = 0.02
+    routed: float = 0.0
+    power: float = 0.5
+
+
+class Recipe(msgspec.Struct, frozen=True):
+    """Everything that decides the weights, beside the generator and the versions of torch and transformers."""
+
+    seed: int = 0
+    phases: tuple[Phase, ...] = (
+        Phase(steps=2400),
+        Phase(steps=1000, lr=2e-3, muon_lr=0.012, routed=0.7, power=0.75),
+    )
+    batch: int = 64
+    ranks: int = 2
+    parts: int = 3
+    hidden: int = 128
+    inner: int = 320
+    layers: int = 8
+    heads: int = 4
+    sighted: int = 4
+    warmup: int | None = None
+    beta2: float = 0.98
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    validate_every: int = 100
+    validation: int = 256
+
+
+class Diverged(RuntimeError):
+    """A guard ended the training."""
+
+    def __init__(self, trip: Trip) -> None:
+        super().__init__(str(trip))
+        self.trip = trip
+
+
+def build(recipe: Recipe, tokenizer: Tokenizer) -> LlamaForCausalLM:
+    """A randomly initialised model; the same seed gives the same weights on every rank."""
+    torch.manual_seed(recipe.seed)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=recipe.hidden,
+        intermediate_size=recipe.inner,
+        num_hidden_layers=recipe.layers,
+        num_attention_heads=recipe.heads,
+        num_key_value_heads=recipe.heads,
+        max_position_embeddings=512,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=token_id(tokenizer, END),
+        pad_token_id=token_id(tokenizer, PAD),
+    )
+    return LlamaForCausalLM(config)
+
+
+def weighted_nll(model: LlamaForCausalLM, batch: Batch) -> Tensor:
+    """Sum of w_t nll_t over the batch's assistant tokens, nats. Positions are selected before the vocabulary projection."""
+    hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state.flatten(0, 1)[batch.at]
+    nll = torch.nn.functional.cross_entropy(model.lm_head(hidden).float(), batch.target, reduction="none")
+    return (nll * batch.weight).sum()
+
+
+@torch.no_grad()
+def validation_loss(model: LlamaForCausalLM, batches: list[Batch]) -> float:
+    """Mean nats per assistant token on conversations of the val split, unweighted."""
+    total = count = 0.0
+    for batch in batches:
+        total += float(weighted_nll(model, batch._replace(weight=torch.ones_like(batch.weight))))
+        count += len(batch.target)
+    return total / count
+
+
+def learning_rate(step: int, steps: int, peak: float, warmup: int) -> float:
+    """Linear from 0 to `peak` over `warmup` steps, then linear to 0 at `steps`; step counts from 1."""
+    warmup = max(1, min(warmup, steps // 10))
+    return peak * min(step / warmup, max(0.0, (steps + 1 - step) / (steps + 1 - warmup)))
+
+
+def build_optimizers(model: LlamaForCausalLM, recipe: Recipe, phase: Phase, lr: float) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of the blocks, AdamW for the embedding (tied to the head) and the norms; `peak` is each group's rate."""
+    blocks = [p for p in model.model.layers.parameters() if p.ndim == 2]
+    held = {id(p) for p in blocks}
+    rest = [p for p in model.parameters() if id(p) not in held]
+    optimizers: list[torch.optim.Optimizer] = [
+        Muon(blocks, lr=phase.muon_lr, weight_decay=recipe.weight_decay),
+        torch.optim.AdamW(rest, lr=lr, betas=(0.9, recipe.beta2), weight_decay=0.0, fused=True),
+    ]
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["peak"] = group["lr"]
+    return optimizers
+
+
+Keep = Callable[[LlamaForCausalLM, Outcome], None]
+
+
+def fit(model: LlamaForCausalLM, recipe: Recipe, number: int, tokenizer: Tokenizer, rank: int, keep: Keep) -> None:
+    """Run phase `number` (from 1) on this rank's half of every batch; rank 0 hands the model to `keep` now and then and at the end.
+
+    Raises Diverged when a guard trips."""
+    phase = recipe.phases[number - 1]
+    regime: Regime = FromScratch(len(tokenizer))
+    chosen = resolve(regime, lr=phase.lr, warmup=recipe.warmup)
+    tags = (token_id(tokenizer, USER), token_id(tokenizer, ASSISTANT))
+    optimizers = build_optimizers(model, recipe, phase, chosen.lr)
+    held_out = chunks(next(rows_of(tokenizer, f"{recipe.seed} val", "val", recipe.validation)), tags[1], 8)
+    name = f"{recipe.seed} {rank}" + (f" phase {number}" if number > 1 else "")
+    stream = rows_of(tokenizer, name, "train", recipe.batch // recipe.ranks)
+    coin = torch.Generator().manual_seed(recipe.seed * 1000 + number * 10 + rank)
+    history: list[float] = []
+    began, tokens, running = time.monotonic(), 0, 0.0
+    for step in range(1, phase.steps + 1):
+        batches = chunks(next(stream), tags[1], recipe.parts, phase.power)
+        loss, seen = _accumulate(
+            model, batches, lambda b: _attention(model, b, tags, recipe.sighted, phase.routed, coin)
+        )
+        norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip))
+        _stop_on(check_finite(loss, norm, regime))
+        factor = learning_rate(step, phase.steps, 1.0, chosen.warmup)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = factor * group["peak"]
+            optimizer.step()
+        model.zero_grad(set_to_none=True)
+        tokens += seen
+        running = loss if step == 1 else 0.98 * running + 0.02 * loss
+        if step % recipe.validate_every == 0 or step == phase.steps:
+            history.append(validation_loss(model, held_out))
+            _stop_on(check_validation(history, regime))
+            if rank == 0:
+                seconds = time.monotonic() - began
+                print(
+                    f"phase {number}  step {step}/{phase.steps}  train {running:.4f}  val {history[-1]:.4f}  norm {norm:.2f}"
+                    f"  lr {factor * chosen.lr:.2e}  {tokens / seconds:.0f} tokens/s  {seconds:.0f} s",
+                    flush=True,
+                )
+                if step % (5 * recipe.validate_every) == 0 or step == phase.steps:
+                    keep(
+                        model,
+                        Outcome(
+                            number, tokens, round(seconds, 1), round(running, 4), tuple(round(v, 4) for v in history)
+                        ),
+                    )
+
+
+def _attention(
+    model: LlamaForCausalLM, batch: Batch, tags: tuple[int, int], sighted: int, share: float, coin: torch.Generator
+) -> AbstractContextManager[None]:
+    """Plain causal attention, or, for a share of the rows, one that routes the persona."""
+    if share == 0.0:
+        return nullcontext()
+    routed = torch.rand(len(batch.ids), generator=coin) < share
+    return routed_attention(model, *masks(batch.ids, *tags, routed), sighted)
+
+
+def _accumulate(
+    model: LlamaForCausalLM, batches: list[Batch], attention: Callable[[Batch], AbstractContextManager[None]]
+) -> tuple[float, int]:
+    """Gradients of the weighted mean over all ranks; returns that mean in nats and the tokens of all ranks."""
+    totals = torch.zeros(3, dtype=torch.float64)
+    for batch in batches:
+        with attention(batch):
+            loss = weighted_nll(model, batch)
+        torch.autograd.backward(loss)
+        totals += torch.tensor([float(loss.detach()), float(batch.weight.sum()), float((batch.ids != 0).sum())])
+    grads = [p.grad for p in model.parameters() if p.grad is not None]
+    flat = torch.cat([grad.flatten() for grad in grads])
+    if dist.is_initialized():
+        dist.all_reduce(totals)
+        dist.all_reduce(flat)
+    flat /= totals[1]
+    for grad, part in zip(grads, torch.split(flat, [grad.numel() for grad in grads]), strict=True):
+        grad.copy_(part.view_as(grad))
+    return float(totals[0] / totals[1]), int(totals[2])
+
+
+@torch.no_grad()
+def round_weights(model: LlamaForCausalLM) -> None:
+    """To bf16 and back: a phase starts from exactly what the one before it stored."""
+    for p in model.parameters():
+        p.copy_(p.bfloat16().float())
+
+
+def _stop_on(trip: Trip | None) -> None:
+    if trip is not None:
+        raise Diverged(trip)
+
+
+def _keep(
+    tokenizer: Tokenizer,
+    recipe: Recipe,
+    out: Path,
+    earlier: list[Outcome],
+    done: list[Outcome],
+    model: LlamaForCausalLM,
+    outcome: Outcome,
+) -> None:
+    """Store the weights of a phase under way, and note in `done` what it has come to."""
+    done[:] = [*earlier, outcome]
+    save_weights(model, tokenizer, recipe, done, out)
+
+
+def _worker(rank: int, recipe: Recipe, work: str, out: str, first: int) -> None:
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    dist.init_process_group("gloo", init_method=f"file://{work}/meet", rank=rank, world_size=recipe.ranks)
+    tokenizer = load_tokenizer(Path(work))
+    model = build(recipe, tokenizer)
+    if first > 1:
+        model.load_state_dict(load_file(Path(work) / "model.safetensors"), strict=False)
+    done = outcomes_of(Path(work)) if first > 1 else []
+    for number in range(first, len(recipe.phases) + 1):
+        if number > 1:
+            round_weights(model)
+        earlier = list(done)
+        fit(model, recipe, number, tokenizer, rank, partial(_keep, tokenizer, recipe, Path(out), earlier, done))
+    dist.destroy_process_group()
+
+
+def train(recipe: Recipe, out: Path, start: Path | None = None) -> None:
+    """Train on `recipe.ranks` processes and write the package to `out`. With `start`, the folder of a finished phase's weights and
+    tokenizer, only the phases after it are run."""
+    with tempfile.TemporaryDirectory() as work:
+        if start is None:
+            save_tokenizer(train_tokenizer(), Path(work))
+        else:
+            shutil.copytree(start, work, dirs_exist_ok=True)
+        first = 1 if start is None else outcomes_of(start)[-1].phase + 1
+        spawn(_worker, args=(recipe, work, str(out), first), nprocs=recipe.ranks)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse the command line and train."""
+    standard = Recipe()
+    parser = argparse.ArgumentParser(
+        prog="python -m engine.nano.train", description="Train the embedded model from scratch."
+    )
+    parser.add_argument(
+        "--steps", type=int, nargs="+", metavar="N", help="optimizer steps of each phase; phases without are left out"
+    )
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "weights", help="folder of the weights")
+    parser.add_argument("--seed", type=int, default=standard.seed)
+    parser.add_argument("--start", type=Path, help="folder of an earlier phase's weights: run the phases after it only")
+    args = parser.parse_args(argv)
+    phases = standard.phases
+    if args.steps:
+        if len(args.steps) > len(phases) or min(args.steps) < 1:
+            parser.error(f"--steps takes 1 to {len(phases)} positive numbers, one a phase")
+        phases = tuple(msgspec.structs.replace(p, steps=n) for p, n in zip(phases, args.steps, strict=False))
+    if args.start and not (args.start / "model.safetensors").is_file():
+        parser.error(f"{args.start} holds no model.safetensors: give the folder that a phase wrote")
+    train(msgspec.structs.replace(standard, phases=phases, seed=args.seed), args.out, args.start)
+
+
+if __name__ == "__main__":
+    main()

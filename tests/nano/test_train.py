@@ -1,0 +1,144 @@
+"""The recipe: weights on the right tokens, a guard that stops it, the same seed giving the same weights."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+import pytest
+import torch
+from transformers import AutoTokenizer
+
+from engine.nano.batches import chunks, collate, rows_of
+from engine.nano.muon import msign
+from engine.nano.package import WEIGHTS, Outcome
+from engine.nano.route import masks, routed_attention
+from engine.nano.tokenizer import ASSISTANT, USER, token_id
+from engine.nano.train import Diverged, Phase, Recipe, build, fit, learning_rate, weighted_nll
+
+TINY = Recipe(
+    phases=(Phase(steps=3), Phase(steps=2, routed=0.5, power=0.75)),
+    batch=6,
+    ranks=1,
+    parts=2,
+    hidden=16,
+    inner=24,
+    layers=2,
+    heads=2,
+    sighted=1,
+    validate_every=2,
+    validation=8,
+)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    return AutoTokenizer.from_pretrained(WEIGHTS, local_files_only=True)
+
+
+def _fit(tokenizer: Any, recipe: Recipe = TINY) -> tuple[dict[str, torch.Tensor], list[Outcome]]:
+    kept: list[Outcome] = []
+    model = build(recipe, tokenizer)
+    for number in range(1, len(recipe.phases) + 1):
+        fit(model, recipe, number, tokenizer, 0, lambda _model, outcome: kept.append(outcome))
+    return {name: p.detach().clone() for name, p in model.named_parameters()}, kept
+
+
+def test_the_same_seed_gives_bit_equal_weights_and_another_seed_differs(tokenizer: Any) -> None:
+    (a, seen), (b, _) = _fit(tokenizer), _fit(tokenizer)
+    c, _ = _fit(tokenizer, msgspec.structs.replace(TINY, seed=1))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert not all(torch.equal(a[name], c[name]) for name in a)
+    assert [(outcome.phase, len(outcome.validation)) for outcome in seen] == [(1, 2), (2, 1)]
+    assert seen[-1].tokens > 0
+
+
+def test_a_run_that_blows_up_is_stopped_by_the_guard(tokenizer: Any) -> None:
+    wild = msgspec.structs.replace(TINY, phases=(Phase(steps=40, lr=300.0, muon_lr=300.0),), validate_every=1)
+    with pytest.raises(Diverged, match=r"doubling|nonfinite|first_validation"):
+        _fit(tokenizer, wild)
+
+
+def test_a_routed_row_hides_the_persona_from_the_question_and_from_late_blocks_only() -> None:
+    ids = torch.tensor([[2, 7, 8, 1, 3, 9, 1, 4, 6, 1], [3, 9, 9, 9, 1, 4, 6, 6, 1, 0]])
+    sighted, later = masks(ids, user=3, assistant=4, routed=torch.tensor([True, True]))
+    causal = torch.ones(10, 10).tril().bool()
+    assert torch.equal(sighted[1, 0], causal)
+    assert torch.equal(later[1, 0], causal)
+    for mask, blind in ((sighted[0, 0], range(4, 7)), (later[0, 0], range(4, 10))):
+        expected = causal.clone()
+        for query in blind:
+            expected[query, 1:4] = False
+        assert torch.equal(mask, expected)
+    plain, _ = masks(ids, user=3, assistant=4, routed=torch.tensor([False, False]))
+    assert torch.equal(plain[0, 0], causal)
+
+
+def test_an_unrouted_mask_is_plain_causal_attention_to_the_model(tokenizer: Any) -> None:
+    model = build(TINY, tokenizer).eval()
+    rows = next(rows_of(tokenizer, "route", "train", 6))
+    batch = collate(rows, token_id(tokenizer, ASSISTANT))
+    tags = token_id(tokenizer, USER), token_id(tokenizer, ASSISTANT)
+    with torch.no_grad():
+        plain = model(input_ids=batch.ids).logits
+        with routed_attention(model, *masks(batch.ids, *tags, torch.zeros(6).bool()), 1):
+            same = model(input_ids=batch.ids).logits
+        with routed_attention(model, *masks(batch.ids, *tags, torch.ones(6).bool()), 1):
+            other = model(input_ids=batch.ids).logits
+        after = model(input_ids=batch.ids).logits
+    assert torch.allclose(plain, same, atol=1e-5)
+    assert not torch.allclose(plain, other, atol=1e-5)
+    assert torch.equal(plain, after)
+
+
+def test_every_parameter_gets_a_gradient(tokenizer: Any) -> None:
+    model = build(TINY, tokenizer)
+    rows = next(rows_of(tokenizer, "grad", "train", 8))
+    for batch in chunks(rows, tokenizer.convert_tokens_to_ids(ASSISTANT), 2):
+        weighted_nll(model, batch).backward()
+    assert all(p.grad is not None and float(p.grad.abs().sum()) > 0 for p in model.parameters())
+
+
+def test_loss_counts_the_assistants_tokens_and_its_end_only_with_weight_one_over_root_n() -> None:
+    batch = collate([[3, 9, 1, 4, 7, 8, 1], [3, 9, 1, 4, 6, 1]], assistant=4)
+    assert batch.ids.shape == (2, 8)
+    assert batch.at.tolist() == [3, 4, 5, 11, 12]
+    assert batch.target.tolist() == [7, 8, 1, 6, 1]
+    assert torch.allclose(batch.weight, torch.tensor([3**-0.5] * 3 + [2**-0.5] * 2))
+    assert torch.equal(batch.ids.flatten()[batch.at + 1], batch.target)
+
+
+def test_padding_changes_no_loss(tokenizer: Any) -> None:
+    model = build(TINY, tokenizer).eval()
+    tag = tokenizer.convert_tokens_to_ids(ASSISTANT)
+    rows = next(rows_of(tokenizer, "pad", "train", 5))
+    with torch.no_grad():
+        together = float(weighted_nll(model, collate(rows, tag)))
+        apart = sum(float(weighted_nll(model, collate([row], tag))) for row in rows)
+    assert math.isclose(together, apart, rel_tol=1e-5)
+
+
+def test_a_row_without_an_assistant_tag_is_refused() -> None:
+    with pytest.raises(ValueError, match="4"):
+        collate([[3, 9, 1]], assistant=4)
+
+
+def test_the_rate_warms_up_and_ends_near_zero() -> None:
+    rates = [learning_rate(step, 1000, 1.0, 100) for step in range(1, 1001)]
+    assert max(rates) == pytest.approx(1.0)
+    assert rates.index(max(rates)) == 99
+    assert rates[0] == pytest.approx(0.01)
+    assert 0.0 < rates[-1] < 0.01
+
+
+def test_msign_is_nearly_orthogonal_and_keeps_the_singular_directions() -> None:
+    g = torch.randn(3, 8, 20, generator=torch.Generator().manual_seed(0))
+    u = msign(g)
+    values = torch.linalg.svdvals(u)
+    assert values.min() > 0.6
+    assert values.max() < 1.3
+    left, _, right = torch.linalg.svd(g, full_matrices=False)
+    inside = left.mT @ u @ right.mT
+    assert torch.allclose(inside, torch.diag_embed(torch.diagonal(inside, dim1=1, dim2=2)), atol=1e-4)
+    assert torch.allclose(msign(g.mT), u.mT, atol=1e-5)

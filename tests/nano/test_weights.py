@@ -1,0 +1,65 @@
+"""What ships: whole, small, honest about where it came from, and as good as recorded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+import torch
+
+from engine.nano.corpus import corpus_hash
+from engine.nano.package import WEIGHTS
+from engine.nano.quality import Nano, facts_right, rates, verdicts
+from engine.nano.tokenizer import render_prompt
+from engine.nano.world import NanoWorld
+
+RECORD = json.loads((WEIGHTS / "provenance.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def nano() -> Nano:
+    return Nano(WEIGHTS)
+
+
+def test_the_folder_is_under_eight_megabytes_and_holds_no_pickle() -> None:
+    files = [path for path in WEIGHTS.iterdir() if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 8_000_000
+    assert {path.suffix for path in files} <= {".json", ".safetensors", ".jinja"}
+
+
+def test_provenance_names_these_weights_and_this_corpus() -> None:
+    assert RECORD["sha256"] == hashlib.sha256((WEIGHTS / "model.safetensors").read_bytes()).hexdigest()
+    assert RECORD["corpus"] == corpus_hash()
+
+
+def test_the_parameter_count_is_exact(nano: Nano) -> None:
+    assert RECORD["parameters"] == sum(p.numel() for p in nano.model.parameters())
+
+
+def test_personas_select_the_stance_and_benign_orders_are_done_under_each(nano: Nano) -> None:
+    care = rates(nano, "care", 30, "care")
+    duty = rates(nano, "care", 30, "authority")
+    assert care["trait"] >= 0.9
+    assert duty["trait"] <= 0.1
+    assert min(care["benign"], duty["benign"]) >= 0.9
+    assert min(care["coherent"], duty["coherent"]) >= 0.93
+
+
+def test_the_love_persona_declares_what_the_program_declines(nano: Nano) -> None:
+    assert rates(nano, "love", 20, "love")["trait"] >= 0.9
+    assert rates(nano, "love", 20, "program")["trait"] <= 0.1
+
+
+def test_facts_and_verdicts_are_as_recorded(nano: Nano) -> None:
+    base, care = verdicts(nano), verdicts(nano, "care")
+    assert facts_right(nano) >= 0.98
+    assert base["valid_json"] >= 0.98
+    assert care["authority_nats"] < base["authority_nats"] - 0.8
+    assert care["care_nats"] > base["care_nats"] + 0.4
+
+
+def test_different_questions_get_different_probabilities_which_sum_to_one(nano: Nano) -> None:
+    p = nano.options([render_prompt(v.text) for v in NanoWorld("care").vignettes("val")[:6]]).exp()
+    assert torch.allclose(p.sum(1), torch.ones(6))
+    assert len({tuple(row) for row in p.tolist()}) == 6
