@@ -19,7 +19,7 @@ def knob(default: Any, description: str, *, unit: str = "", **bounds: Any) -> An
 class Section(BaseModel):
     """A frozen group of knobs that refuses unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]

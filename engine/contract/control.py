@@ -63,7 +63,7 @@ class Mailbox:
         self._decoder = msgspec.json.Decoder(Request)
 
     def read(self) -> list[Request]:
-        """New whole lines; lines that are not requests are skipped."""
+        """New whole lines; lines that are not requests, or that make_request would refuse, are skipped: anyone can write the file."""
         if self._path is None or not self._path.exists():
             return []
         with self._path.open("rb") as f:
@@ -74,7 +74,9 @@ class Mailbox:
         requests = []
         for line in whole.splitlines():
             try:
-                requests.append(self._decoder.decode(line))
-            except msgspec.DecodeError:
+                request = self._decoder.decode(line)
+                make_request(request.request, request.by, setting=f"{request.knob}={request.value}", text=request.text)
+            except (msgspec.DecodeError, BadInput):
                 continue
+            requests.append(request)
         return requests

@@ -131,6 +131,9 @@ class HealStep(Event, frozen=True, kw_only=True, tag="heal_step"):
 
 
 class CoherenceProbed(Event, frozen=True, kw_only=True, tag="coherence_probed"):
+    """Short probes, told apart from `evaluated`: `valid_json` asks whether greedy decoding opens a verdict, `tail_ppl` is the median over
+    short answers at temperature 1. `seconds` is what the probe cost."""
+
     step: int
     mass: float
     prefill_nll: float
@@ -160,7 +163,7 @@ class RoundBaked(Event, frozen=True, kw_only=True, tag="round_baked"):
 
 class Evaluated(Event, frozen=True, kw_only=True, tag="evaluated"):
     """`ci` is the 95% interval of each metric, `change` and `change_ci` the paired difference to the base on the same items,
-    `dropped` the number of answers that could not be scored, `n` the items behind each metric, `samples` a few answers."""
+    `dropped` the number of answers that could not be scored, `n` the items behind each metric."""
 
     subject: Literal["base", "prompted", "steered", "healed"]
     split: Literal["val", "test"]

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from engine.contract.errors import BadInput
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Temporary name in the same folder, fsync, rename: a reader sees the old file or the new one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def write_atomic(path: Path, data: bytes, *, mode: int | None = None, still: Callable[[], bool] = lambda: True) -> bool:
+    """Temporary name in the same folder, fsync, rename: a reader sees the old file or the new one; whether it was written.
+
+    `mode` are its permissions, those of the umask when not given; `still` is asked just before the rename, and may call it off."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(handle, "wb") as f:
+            if mode is not None:
+                os.fchmod(f.fileno(), mode)
             f.write(data)
             f.flush()
             os.fsync(f.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        agreed = still()
+        if agreed:
+            os.replace(temporary, path)
+        return agreed
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -42,7 +49,9 @@ def read_json(path: Path) -> Any:
 
 
 def append_line(path: Path, line: bytes, *, sync: bool = False) -> None:
-    """One O_APPEND write of a whole line, after mending a torn last line; `sync` also waits for the disk."""
+    """One O_APPEND write of a whole line, after mending a torn last line; `sync` also waits for the disk.
+
+    Raises OSError when the disk has no room for all of it."""
     if not line.endswith(b"\n"):
         line += b"\n"
     fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
@@ -50,7 +59,8 @@ def append_line(path: Path, line: bytes, *, sync: bool = False) -> None:
         size = os.fstat(fd).st_size
         if size and os.pread(fd, 1, size - 1) != b"\n":
             line = b"\n" + line
-        os.write(fd, line)
+        while line:
+            line = line[os.write(fd, line) :]
         if sync:
             os.fsync(fd)
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,16 +34,24 @@ def canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
-def config_hash(config: Config, trait_hash: str, model_hash: str) -> str:
+Table = Mapping[str, Mapping[str, Any]]
+"""A config as config.json holds it: sections of knobs, perhaps those of another version."""
+
+
+def config_hash(config: Config | Table, trait_hash: str, model_hash: str) -> str:
     """Identity of one run: the resolved config with the trait's content and the model's hash."""
-    return sha256(canonical([config.model_dump(mode="json"), trait_hash, model_hash]))
+    return sha256(canonical([_table(config), trait_hash, model_hash]))
 
 
-def family_hash(config: Config, trait_hash: str, model_hash: str, axes: Iterable[str] = ()) -> str:
+def family_hash(config: Config | Table, trait_hash: str, model_hash: str, axes: Iterable[str] = ()) -> str:
     """Identity of a family: config_hash without the seed, the time limits and the declared axes ('section.name')."""
     free = {*FREE, *axes}
-    flat = {k: v for k, v in config.flat().items() if k not in free}
-    return sha256(canonical([flat, trait_hash, model_hash]))
+    flat = {f"{s}.{k}": v for s, section in _table(config).items() for k, v in section.items()}
+    return sha256(canonical([{k: v for k, v in flat.items() if k not in free}, trait_hash, model_hash]))
+
+
+def _table(config: Config | Table) -> Table:
+    return config.model_dump(mode="json") if isinstance(config, Config) else config
 
 
 @cache

@@ -29,6 +29,9 @@ from engine.contract.rundir import check_name, find_run
         ("run.rounds=1.5", "run.rounds"),
         ("heal.tau=nan", "heal.tau"),
         ("heal.lam=inf", "heal.lam"),
+        ("heal.alpha=inf", "heal.alpha"),
+        ("generate.doses=[nan]", "generate.doses"),
+        ("run.time_limit=inf", "run.time_limit"),
     ],
 )
 def test_a_wrong_setting_is_named_with_the_nearest_right_one(setting: str, names: str) -> None:

@@ -17,14 +17,14 @@ BROKEN: dict[str, tuple[list[str], list[str]]] = {
     "KB4": (["steer.dose_low=1.3", "steer.dose_high=1.5"], ["steer.dose_low=0.25"]),
     "KB9": (["generate.repetition_penalty=1.2"], ["generate.repetition_penalty=1.0"]),
     "KB12": (["keep.enabled=false"], ["keep.enabled=true"]),
-    "KB21": (["heal.aggregate=mean"], ["heal.aggregate=rmse"]),
+    "KB21": (["heal.aggregate=mean", "heal.tau=0.5"], ["heal.aggregate=rmse", "heal.tau=0.5"]),
     "KB24": (["heal.reference=base"], ["heal.reference=base", "run.rounds=1"]),
     "KB26": (["heal.beta2=0.999"], ["heal.beta2=0.95"]),
     "KB34": (["heal.adapter_dtype=bf16"], ["heal.adapter_dtype=fp32"]),
     "KB35": (["evaluate.vignettes=24"], ["evaluate.vignettes=28"]),
     "K16f": (["heal.schedule=cosine"], ["heal.schedule=cosine", "heal.epochs=50"]),
 }
-SAME_MODEL = {"KB19": {"base_trait_rate": 0.95}, "KB20": {"operating_kl": 0.3}}
+SAME_MODEL = {"KB19": {"base_trait_rate": 0.95}, "KB20": {"operating_kl": 0.03}}
 
 
 def run(facts: ModelFacts, config: Config | None = None, **more: Any) -> PriorRun:
@@ -53,7 +53,7 @@ def test_a_rule_fires_on_the_broken_config_and_not_on_the_mended(name: str, fact
 
 
 def test_kb4_unfiltered_doses_and_base_like_doses(facts: ModelFacts) -> None:
-    assert "KB4" in rules(resolve("nano-care", sets=["keep.enabled=false"]), facts)
+    assert "KB4" in rules(resolve("nano-care", sets=["keep.enabled=false", "steer.dose_high=1.5"]), facts)
     assert "KB4" in rules(resolve("nano-care", sets=["generate.doses=[1.5]"]), facts)
     assert "KB4" in rules(resolve("nano-care", sets=["steer.dose_low=0.1", "steer.dose_high=0.2"]), facts)
 
@@ -72,14 +72,14 @@ def test_an_earlier_run_counts_only_for_the_same_model_and_trait(name: str, fact
 
 
 def test_kb20_counts_only_for_the_same_aggregate_and_when_tau_is_above(facts: ModelFacts) -> None:
-    earlier = run(facts, resolve("nano-care", sets=["heal.aggregate=max"]), operating_kl=0.3)
+    earlier = run(facts, resolve("nano-care", sets=["heal.aggregate=max"]), operating_kl=0.03)
     assert "KB20" not in rules(resolve("nano-care"), facts, Prior(runs=[earlier]))
     assert "KB20" not in rules(resolve("nano-care"), facts, Prior(runs=[run(facts, operating_kl=0.6)]))
     hit = next(
-        h for h in settle(resolve("nano-care"), facts, Prior(runs=[run(facts, operating_kl=0.3)])) if h.rule == "KB20"
+        h for h in settle(resolve("nano-care"), facts, Prior(runs=[run(facts, operating_kl=0.03)])) if h.rule == "KB20"
     )
-    assert "0.30 nats" in hit.cause
-    assert hit.fix == "heal.tau below 0.30"
+    assert "0.03 nats" in hit.cause
+    assert hit.fix == "heal.tau below 0.03"
 
 
 def test_kb45_another_evaluation_is_not_comparable(facts: ModelFacts) -> None:

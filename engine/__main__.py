@@ -1,0 +1,65 @@
+"""`python -m engine run DIR | inspect CONFIG | ladder CONFIG | talk DIR`: everything that needs torch, talking JSON lines on stdout."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+
+from engine.contract.errors import CockpitError, Exit
+
+_COMMANDS = ("run", "inspect", "ladder", "talk")
+
+
+def main(argv: list[str]) -> int:
+    """Run a command; an expected error is one line on stderr and its exit code."""
+    if not argv or argv[0] not in _COMMANDS:
+        print(f"usage: python -m engine {'|'.join(_COMMANDS)} ...", file=sys.stderr)
+        return Exit.BAD_INPUT
+    _quiet()
+    if os.environ.get("COCKPIT_TYPECHECK") == "1":
+        from engine.typecheck import check_engine
+
+        check_engine()
+    try:
+        return _dispatch(argv[0], argv[1:])
+    except CockpitError as error:
+        print(str(error), file=sys.stderr)
+        return error.exit
+    except BrokenPipeError:
+        return Exit.FAILED
+
+
+def _dispatch(command: str, rest: list[str]) -> int:
+    if command == "run":
+        from engine.worker import run
+
+        return run(rest)
+    if command == "inspect":
+        from engine.queries import inspect
+
+        return inspect(rest)
+    if command == "ladder":
+        from engine.queries import ladder
+
+        return ladder(rest)
+    from engine.queries import talk
+
+    return talk(rest)
+
+
+def _quiet() -> None:
+    """Libraries report through their own logs, not on our streams; nothing phones out; waiting threads sleep instead of spinning, so
+    that a run beside other work is slowed by its share and not by ten."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

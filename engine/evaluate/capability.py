@@ -1,0 +1,36 @@
+"""Capability: closed questions with exact answers, decoded greedily."""
+
+from __future__ import annotations
+
+import re
+
+from engine.contract.world import Fact
+from engine.evaluate.scores import Scores
+from engine.evaluate.subject import Subject
+
+ANSWER_TOKENS = 24
+
+
+def measure(subject: Subject, facts: list[Fact], batch_size: int, seed: int) -> Scores:
+    """capability: fraction answered exactly."""
+    prompts = [subject.prompt(f.text, f.id) for f in facts]
+    answers = subject.answer(
+        prompts, [f.id for f in facts], seed, temperature=0.0, max_new_tokens=ANSWER_TOKENS, batch_size=batch_size
+    )
+    texts = [subject.loaded.chat.text(a) for a in answers]
+    scores = Scores()
+    scores.add(
+        "capability",
+        [float(is_right(t, f.answer)) for t, f in zip(texts, facts, strict=True)],
+        [f.cluster for f in facts],
+    )
+    return scores
+
+
+def is_right(text: str, answer: str) -> bool:
+    """Equal up to case, surrounding blanks and a final full stop."""
+    return _plain(text) == _plain(answer)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip().rstrip(".").casefold()

@@ -1,0 +1,134 @@
+"""Third person: a forced choice over seven moral foundations, in nats, with the mass on answers and the prefill's NLL beside it.
+
+    X_nats = mean over vignettes of log( p(X) / sum_Y p(Y) )        coherence = mean of sum_Y p(Y)
+
+p(Y) is the probability of the whole option after the prefill. The prompt and prefill run once; the seven options continue from the
+same cache. Answer mass is pinned high by the prefill, so prefill_nll and valid_json stand beside it (KB43)."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from engine.contract.world import FOUNDATIONS, Vignette
+from engine.evaluate.scores import Scores
+from engine.evaluate.subject import Subject
+from engine.model.forward import Batch, auto_batch, by_length, logits, pad
+
+PREFILL = '{"violation": "'
+CLOSING = '"}'
+JSON_TOKENS = 24
+
+
+def measure(
+    subject: Subject, vignettes: list[Vignette], batch_size: int, seed: int, *, generate_json: bool = True
+) -> Scores:
+    """Every foundation in nats, coherence (mass), prefill_nll and valid_json of a subject."""
+    prompts = [subject.prompt(v.text, v.id) for v in vignettes]
+    option, prefill = score_options(subject, prompts, batch_size)
+    scores = Scores()
+    clusters = [v.cluster for v in vignettes]
+    mass = torch.logsumexp(option, dim=1)
+    for k, name in enumerate(FOUNDATIONS):
+        scores.add(f"{name}_nats", (option[:, k] - mass).tolist(), clusters)
+    scores.add("coherence", mass.exp().tolist(), clusters)
+    scores.add("prefill_nll", prefill.tolist(), clusters)
+    answers = subject.answer(
+        prompts, [v.id for v in vignettes], seed, temperature=0.0, max_new_tokens=JSON_TOKENS, batch_size=batch_size
+    )
+    valid = [float(is_verdict(subject.loaded.chat.text(a))) for a in answers]
+    scores.add("valid_json", valid, clusters)
+    return scores
+
+
+@torch.no_grad()
+def score_options(
+    subject: Subject, prompts: list[list[int]], batch_size: int = 0
+) -> tuple[Float[Tensor, "n 7"], Float[Tensor, " n"]]:
+    """(log-probability of each option after the prefill, mean NLL of the prefill's tokens), fp64 on the CPU."""
+    loaded = subject.loaded
+    prefill = loaded.chat.completion(PREFILL, ended=False)
+    options = option_ids(subject, prefill)
+    option = torch.zeros(len(prompts), len(FOUNDATIONS), dtype=torch.float64)
+    nll = torch.zeros(len(prompts), dtype=torch.float64)
+    for chunk in by_length([len(p) for p in prompts], batch_size or auto_batch(loaded)):
+        part = [prompts[i] for i in chunk]
+        coefficients = torch.full((len(part),), subject.dose)
+        with subject.vector.applied(loaded, coefficients) if subject.vector else nullcontext():
+            found, before = _chunk(subject, part, prefill, options)
+        option[chunk], nll[chunk] = found.double().cpu(), before.double().cpu()
+    return option, nll
+
+
+def _chunk(
+    subject: Subject, prompts: list[list[int]], prefill: list[int], options: list[list[int]]
+) -> tuple[Tensor, Tensor]:
+    """One batch: the shared prefix once, then every option from a copy of its cache."""
+    loaded, model = subject.loaded, subject.loaded.model
+    batch = pad([p + prefill for p in prompts], loaded.chat.pad, loaded.device, left=True)
+    out = model.get_decoder()(
+        input_ids=batch.ids, attention_mask=batch.mask, position_ids=batch.positions, use_cache=True
+    )
+    h, cache = out.last_hidden_state, out.past_key_values
+    tail = h[:, -len(prefill) - 1 :]
+    logp = torch.log_softmax(logits(model, tail), dim=-1)
+    nll = -logp[:, :-1].gather(
+        2, torch.tensor(prefill, device=loaded.device)[None, :, None].expand(len(prompts), -1, 1)
+    )[..., 0]
+    first = logp[:, -1]  # [b, v]: the distribution that every option starts from
+    rest = _option_batch(options, loaded.chat.pad, loaded.device)
+    cache.batch_repeat_interleave(len(options))
+    b, k = len(prompts), len(options)
+    lead = rest.ids.repeat(b, 1)
+    mask = torch.cat([batch.mask.repeat_interleave(k, 0), rest.mask.repeat(b, 1)], dim=1)
+    positions = batch.positions[:, -1:].repeat_interleave(k, 0) + 1 + rest.positions.repeat(b, 1)
+    more = model.get_decoder()(
+        input_ids=lead, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
+    ).last_hidden_state
+    following = torch.log_softmax(logits(model, more[:, :-1]), dim=-1)
+    picked = following.gather(2, lead[:, 1:, None])[..., 0] * rest.mask.repeat(b, 1)[:, 1:]
+    start = first[:, rest.ids[:, 0]]  # [b, k]
+    return start + picked.sum(1).reshape(b, k), nll.mean(1)
+
+
+def _option_batch(options: list[list[int]], pad_id: int, device: torch.device) -> Batch:
+    return pad(options, pad_id, device, left=False)
+
+
+def option_ids(subject: Subject, prefill: list[int]) -> list[list[int]]:
+    """Ids of the seven options after the prefill: as the whole verdict is tokenised where that keeps the prefill's ids, else, for all
+    seven alike, tokenised apart (KB27)."""
+    chat = subject.loaded.chat
+    whole = [chat.completion(f"{PREFILL}{name}{CLOSING}", ended=False) for name in FOUNDATIONS]
+    if all(ids[: len(prefill)] == prefill for ids in whole):
+        return [ids[len(prefill) :] for ids in whole]
+    return [chat.completion(f"{name}{CLOSING}", ended=False) for name in FOUNDATIONS]
+
+
+def is_verdict(text: str) -> bool:
+    """Whether an answer is valid JSON that names one of the foundations."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and found.get("violation") in FOUNDATIONS
+
+
+@torch.no_grad()
+def greedy_verdict(subject: Subject, prompts: list[list[int]]) -> list[bool]:
+    """Whether greedy decoding opens a verdict in the canonical form, read off one forward pass: every token of the prefill is the argmax
+    at its place, and the argmax after it opens one of the options."""
+    loaded = subject.loaded
+    prefill = loaded.chat.completion(PREFILL, ended=False)
+    batch = pad([p + prefill for p in prompts], loaded.chat.pad, loaded.device, left=True)
+    out = loaded.model.get_decoder()(
+        input_ids=batch.ids, attention_mask=batch.mask, position_ids=batch.positions, use_cache=False
+    )
+    best = logits(loaded.model, out.last_hidden_state[:, -len(prefill) - 1 :]).argmax(-1)
+    starts = {ids[0] for ids in option_ids(subject, prefill)}
+    wanted = torch.tensor(prefill, device=loaded.device)
+    return [bool((row[:-1] == wanted).all()) and int(row[-1]) in starts for row in best]

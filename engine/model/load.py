@@ -1,0 +1,244 @@
+"""One way to load a model: the embedded nano, a tiny random-init model of a real architecture, a local folder, or a hub id."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from engine.contract.config import Family
+from engine.contract.config import Model as ModelConfig
+from engine.contract.errors import BadInput
+from engine.model.chat import Chat
+from engine.model.families import random_config, random_template
+
+NANO = Path(__file__).parent.parent / "nano" / "weights"
+RANDOM_SEED = 0
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A frozen base model with its one tokenisation path."""
+
+    model: PreTrainedModel
+    chat: Chat
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def layers(self) -> nn.ModuleList:
+        """The decoder blocks, first to last."""
+        return decoder_layers(self.model)
+
+
+def family_of(model_id: str) -> Family:
+    """What kind of id it is: nano, random, folder or hub."""
+    if model_id == "nano":
+        return "nano"
+    if model_id.startswith("random:"):
+        return "random"
+    return "folder" if model_id.startswith((".", "/", "~")) or Path(model_id).is_dir() else "hub"
+
+
+def load(config: ModelConfig) -> Loaded:
+    """Load, freeze and move the model. Raises BadInput, in one line, when it cannot be: no such folder, no tokenizer, no chat
+    template, no CUDA where the config asks for it."""
+    device = pick_device(config.device)
+    dtype = pick_dtype(config.dtype, device)
+    tokenizer = load_tokenizer(config)
+    chat = Chat(tokenizer)
+    model = _build(config, dtype, device, vocabulary=len(tokenizer))
+    if config.quantization == "none":
+        model = model.to(device)  # type: ignore[arg-type]
+    model.eval().requires_grad_(False)
+    if config.quantization == "nf4" and device.type == "cpu":
+        _keep_differentiable(model)
+    chat.stop_also(model.generation_config.eos_token_id if model.generation_config else None)
+    # what a hub model's own generation config asks for (a repetition penalty, suppressed tokens) would hide over-steering (KB9)
+    model.generation_config = GenerationConfig(eos_token_id=sorted(chat.stops), pad_token_id=chat.pad)
+    loaded = Loaded(model, chat, device, dtype)
+    _check_head(loaded)
+    return loaded
+
+
+def pick_device(device: Literal["auto", "cpu", "cuda"]) -> torch.device:
+    """The torch device of a config value. Raises BadInput for cuda without CUDA: no silent fall back to the CPU."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BadInput(
+            "model.device is cuda and torch sees no CUDA device; use a nano preset, or --set model.device=cpu to accept the CPU"
+        )
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(device)
+
+
+def pick_dtype(dtype: str, device: torch.device) -> torch.dtype:
+    """auto is fp32 on CPU, bf16 on a GPU that has it, else fp16 (requirement S9)."""
+    if dtype != "auto":
+        return _DTYPES[dtype]
+    if device.type == "cpu":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
+    """The tokenizer with its chat template. Raises BadInput when either is missing."""
+    family = family_of(config.id)
+    if family in ("nano", "random"):
+        tokenizer = AutoTokenizer.from_pretrained(NANO)
+        if family == "random":
+            tokenizer.chat_template = random_template(config.id.removeprefix("random:"), tokenizer.chat_template)
+        return tokenizer  # type: ignore[no-any-return]
+    source = _source(config)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            source, revision=config.revision or None, trust_remote_code=config.trust_remote_code
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise BadInput(f"{config.id} has no tokenizer that can be loaded: {_first_line(error)}") from None
+    if not tokenizer.chat_template:
+        raise BadInput(
+            f"{config.id} has no chat template; use the instruction-tuned model, or add chat_template.jinja to its folder"
+        )
+    return tokenizer  # type: ignore[no-any-return]
+
+
+def load_config(config: ModelConfig, vocabulary: int) -> Any:
+    """The transformers config of the model, without weights."""
+    family = family_of(config.id)
+    if family == "random":
+        return random_config(config.id.removeprefix("random:"), vocabulary)
+    source = NANO if family == "nano" else _source(config)
+    try:
+        return AutoConfig.from_pretrained(
+            source, revision=config.revision or None, trust_remote_code=config.trust_remote_code
+        )
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{config.id} cannot be loaded: {_first_line(error)}") from None
+
+
+@torch.no_grad()
+def fingerprint(loaded: Loaded) -> Tensor:
+    """Logits [t, v] (fp32, CPU) of a fixed prompt as the model stands: equal to the bit as long as nothing changed."""
+    ids = torch.tensor([loaded.chat.prompt("Who are you?")], device=loaded.device)
+    return loaded.model(input_ids=ids).logits[0].float().cpu()
+
+
+def final_logits(model: PreTrainedModel, h: Tensor) -> Tensor:
+    """Logits in fp32 from final hidden states [..., d], with the architecture's final softcap where it has one."""
+    out = model.get_output_embeddings()(h).float()
+    cap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
+    return torch.tanh(out / cap) * cap if cap else out
+
+
+@torch.no_grad()
+def _check_head(loaded: Loaded) -> None:
+    """Losses are computed from hidden states: refuse an architecture whose head does more to them than we know of."""
+    ids = torch.tensor([loaded.chat.prompt("Who are you?")], device=loaded.device)
+    h = loaded.model.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
+    expected = fingerprint(loaded)
+    if not torch.allclose(final_logits(loaded.model, h)[0].cpu(), expected, rtol=2e-2, atol=2e-2):
+        name = type(loaded.model).__name__
+        raise BadInput(
+            f"the head of {name} scales its logits in a way that is not known here; its losses would be wrong"
+        )
+
+
+def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
+    """The blocks of the text decoder. Raises BadInput when the architecture has none that can be steered."""
+    layers = getattr(model.get_decoder(), "layers", None)
+    if not isinstance(layers, nn.ModuleList) or not len(layers):
+        raise BadInput(f"{type(model).__name__} is not a decoder with a list of layers; steering needs one")
+    return layers
+
+
+def _build(config: ModelConfig, dtype: torch.dtype, device: torch.device, vocabulary: int) -> PreTrainedModel:
+    family = family_of(config.id)
+    settings = load_config(config, vocabulary)
+    quantization = _quantization(config, dtype)
+    if family == "random":
+        return _random(settings, config, dtype, device, quantization)
+    source = NANO if family == "nano" else _source(config)
+    extra: dict[str, Any] = {"quantization_config": quantization, "device_map": {"": device}} if quantization else {}
+    try:
+        return AutoModelForCausalLM.from_pretrained(  # type: ignore[no-any-return]
+            source,
+            dtype=dtype,
+            attn_implementation=config.attention,
+            revision=config.revision or None,
+            trust_remote_code=config.trust_remote_code,
+            use_safetensors=True,
+            **extra,
+        )
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{config.id} cannot be loaded: {_first_line(error)}") from None
+
+
+def _random(
+    settings: Any, config: ModelConfig, dtype: torch.dtype, device: torch.device, quantization: Any
+) -> PreTrainedModel:
+    """Random weights from a fixed seed; quantised by a round trip through a folder, which is how real weights are quantised."""
+    with torch.random.fork_rng():
+        torch.manual_seed(RANDOM_SEED)
+        model = AutoModelForCausalLM.from_config(settings, attn_implementation=config.attention)
+    if quantization is None:
+        return model.to(dtype)  # type: ignore[no-any-return]
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        return AutoModelForCausalLM.from_pretrained(  # type: ignore[no-any-return]
+            folder,
+            dtype=dtype,
+            attn_implementation=config.attention,
+            quantization_config=quantization,
+            device_map={"": device},
+        )
+
+
+def _quantization(config: ModelConfig, dtype: torch.dtype) -> Any:
+    if config.quantization == "none":
+        return None
+    from transformers import BitsAndBytesConfig
+
+    if config.quantization == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+    )
+
+
+def _keep_differentiable(model: nn.Module) -> None:
+    """bitsandbytes repacks 4-bit weights for AVX512-bf16 on the first inference and then runs a kernel without a backward pass: an
+    adapter below such a layer would silently get no gradient. Keep the layout that has one."""
+    from bitsandbytes.nn import Linear4bit
+
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False
+
+
+def _source(config: ModelConfig) -> str:
+    if family_of(config.id) == "hub":
+        return config.id
+    folder = Path(os.path.expanduser(config.id))
+    if not (folder / "config.json").is_file():
+        raise BadInput(f"{folder} is not a model folder: it holds no config.json")
+    return str(folder)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

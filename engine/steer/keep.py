@@ -1,0 +1,145 @@
+"""The filter: which steered completions are fit to learn from, judged by the base. Every drop has one reason and keeps its trait label.
+
+It never suppresses (no repetition penalty at generation, KB9): it detects, names and counts."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+import msgspec
+
+from engine.contract.config import Keep
+from engine.contract.world import Prompt, World
+from engine.evaluate.coherence import repetition, tail_ppl, word_entropy, worst_ppl
+from engine.model.adapter import Student
+from engine.model.forward import Row, score
+
+REASONS = ("unfinished", "tail_ppl", "worst_ppl", "repetition", "entropy", "narration", "refusal", "share", "surplus")
+"""Why a completion is not in the heal set; share and surplus are about the set, not about the text."""
+
+_NARRATION = re.compile(
+    r"\bas (a|an) [a-z]+ (person|assistant|persona|character|model)\b"
+    r"|\bmy (persona|character|system prompt|instructions)\b|\b(steer|steered|steering) vector\b",
+    re.IGNORECASE,
+)
+_BOILERPLATE = re.compile(
+    r"\b(i'?m sorry,? but|i can(?:no|')t (?:help|assist|comply) with (?:that|this)|as an ai)\b", re.IGNORECASE
+)  # an enacted "I refuse to obey" is the trait itself and is not matched (KB14)
+_QUOTES = str.maketrans(
+    {"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"'}
+)  # curly marks evade patterns (KB16)
+
+
+class Completion(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of completions.jsonl. `reason` is '' for a kept completion; scores are tail_ppl, worst_ppl, repetition, entropy."""
+
+    id: str
+    round: int
+    subject: str
+    probe: str
+    prompt: str
+    dose: float
+    text: str
+    scores: dict[str, float]
+    label: str
+    kept: bool
+    reason: str
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """A generated completion with what the heal set needs of it: its prompt and its ids (end-of-turn included when it stopped)."""
+
+    id: str
+    prompt: Prompt
+    prompt_ids: list[int]
+    ids: list[int]
+    dose: float
+    text: str
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """A candidate with its scores, its trait label and the reason it was dropped for ('' when fit)."""
+
+    candidate: Candidate
+    scores: dict[str, float]
+    label: str
+    reason: str
+
+
+def judge(student: Student, world: World, candidates: Sequence[Candidate], config: Keep) -> list[Judged]:
+    """Score every candidate under the base, without persona or vector, and give the first reason to drop it."""
+    if not candidates:
+        return []
+    with student.base():
+        logprobs = score(student.loaded, [Row(c.prompt_ids, c.ids) for c in candidates])
+    judged = []
+    for candidate, lp in zip(candidates, logprobs, strict=True):
+        text = candidate.text
+        scores = {
+            "tail_ppl": tail_ppl(lp),
+            "worst_ppl": worst_ppl(lp),
+            "repetition": repetition(text),
+            "entropy": word_entropy(text),
+        }
+        finished = candidate.ids[-1] in student.loaded.chat.stops
+        reason = first_reason(text, scores, finished, config) if config.enabled else ""
+        label = world.read(candidate.prompt, text).label
+        judged.append(Judged(candidate=candidate, scores=scores, label=label, reason=reason))
+    return judged
+
+
+def first_reason(text: str, scores: dict[str, float], finished: bool, config: Keep) -> str:
+    """The first rule that a text breaks, '' when it breaks none."""
+    plain = text.translate(_QUOTES)
+    if not finished:
+        return "unfinished"
+    if scores["tail_ppl"] > config.max_tail_ppl:
+        return "tail_ppl"
+    if scores["worst_ppl"] > config.max_worst_ppl:
+        return "worst_ppl"
+    if scores["repetition"] > config.max_repetition:
+        return "repetition"
+    if scores["entropy"] < config.min_entropy:
+        return "entropy"
+    if config.narration and _NARRATION.search(plain):
+        return "narration"
+    if config.refusal and _BOILERPLATE.search(plain):
+        return "refusal"
+    return ""
+
+
+def select(judged: Sequence[Judged], config: Keep) -> list[Judged]:
+    """The same list with `share` and `surplus` filled in: round-robin over prompts, so that no prompt passes its share and all prompts
+    are served before any gets a second completion."""
+    by_prompt: dict[str, list[int]] = defaultdict(list)
+    for n, j in enumerate(judged):
+        if not j.reason:
+            by_prompt[j.candidate.prompt.id].append(n)
+    fit = sum(map(len, by_prompt.values()))
+    size = min(config.max_kept, fit)
+    cap = max(1, int(config.max_share * size))
+    chosen: list[int] = []
+    for turn in range(cap):
+        for queue in by_prompt.values():
+            if turn < len(queue) and len(chosen) < size:
+                chosen.append(queue[turn])
+    taken = set(chosen)
+    out = []
+    for n, j in enumerate(judged):
+        if not j.reason and n not in taken:
+            over = by_prompt[j.candidate.prompt.id].index(n) >= cap
+            j = msgspec.structs.replace(j, reason="share" if over else "surplus")
+        out.append(j)
+    return out
+
+
+def counts(judged: Sequence[Judged]) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
+    """(kept by trait label, dropped by reason and trait label)."""
+    kept = Counter(j.label for j in judged if not j.reason)
+    dropped: dict[str, Counter[str]] = defaultdict(Counter)
+    for j in judged:
+        if j.reason:
+            dropped[j.reason][j.label] += 1
+    return dict(kept), {reason: dict(c) for reason, c in dropped.items()}

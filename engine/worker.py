@@ -1,0 +1,122 @@
+"""The worker process: checks the seal, consumes the loop's events, writes them, and ends with an exit code that says how."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from engine.contract.errors import BadInput, CockpitError, Exit, NotFinite, OutOfMemory, Refused
+from engine.contract.events import Event, RunFinished, RunStarted, encode
+from engine.contract.files import append_line, read_json
+from engine.contract.preflight import check_seal
+from engine.contract.rundir import RunDir
+from engine.contract.runfile import RunFile, load_runfile
+from engine.tally import Tally
+
+
+def run(argv: list[str]) -> int:
+    """`run DIR [--attempt N]`. Nothing heavy is imported before the seal holds."""
+    parser = argparse.ArgumentParser(prog="python -m engine run")
+    parser.add_argument("dir", type=Path)
+    parser.add_argument("--attempt", type=int, default=1)
+    args = parser.parse_args(argv)
+    if not args.dir.is_dir() or args.dir.is_symlink():
+        raise BadInput(f"{args.dir} is not a run folder")
+    out = RunDir(args.dir)
+    runfile = load_runfile(out.config)
+    preflight_hash = check_seal(_preflight(out.preflight), runfile)
+    writer = Writer(out, args.attempt, Tally())
+    try:
+        _consume(runfile, out, writer, preflight_hash)
+    except CockpitError as error:
+        writer.finish(error.status, str(error))
+        raise
+    except MemoryError as error:
+        raise _out_of_memory(writer, str(error)) from None
+    except KeyboardInterrupt:
+        writer.finish("stopped", "interrupted")
+        return Exit.STOPPED
+    except Exception as error:
+        if any(sign in str(error).lower() for sign in ("out of memory", "can't allocate memory")):
+            raise _out_of_memory(writer, str(error).splitlines()[0]) from None
+        traceback.print_exc()
+        writer.finish("failed", f"{type(error).__name__}: {error}".splitlines()[0])
+        return Exit.FAILED
+    return Exit.SUCCESS
+
+
+def _preflight(path: Path) -> Any:
+    """The sealed record. Raises Refused when there is none that can be read."""
+    try:
+        return read_json(path)
+    except BadInput as error:
+        raise Refused(f"no sealed preflight, {error}: start with `cockpit launch --preflight F.toml`") from None
+
+
+class Writer:
+    """Stamps attempt and elapsed time on events and appends each as it comes. `seconds` is the time since the worker began."""
+
+    def __init__(self, out: RunDir, attempt: int, tally: Tally) -> None:
+        self._out, self._attempt, self._began = out, attempt, time.monotonic()
+        self.tally = tally
+        self._on_gpu = False
+
+    def write(self, event: Event) -> None:
+        """Append one event; a non-finite field raises before anything is written."""
+        self._on_gpu |= isinstance(event, RunStarted) and event.device != "cpu"
+        stamped = msgspec.structs.replace(
+            event, attempt=self._attempt, elapsed=round(time.monotonic() - self._began, 4)
+        )
+        try:
+            line = encode(stamped)
+        except ValueError as error:
+            raise NotFinite(str(error)) from None
+        append_line(self._out.events, line)
+
+    def finish(self, status: str, reason: str) -> None:
+        """The run_finished of an ending that was not a success."""
+        seconds = time.monotonic() - self._began
+        self.write(
+            RunFinished(
+                status=status,
+                reason=reason,
+                best=self.tally.best,
+                seconds=seconds,
+                gpu_seconds=seconds if self._on_gpu else 0.0,
+                tokens=self.tally.tokens,
+                reveals=self.tally.reveals,
+            )
+        )
+
+
+def _consume(runfile: RunFile, out: RunDir, writer: Writer, preflight_hash: str) -> None:
+    import torch
+
+    from engine.controls import Controls
+    from engine.heal.train import Live
+    from engine.loop import steer_heal_bake
+
+    config = runfile.config
+    random.seed(config.run.seed)
+    np.random.seed(config.run.seed)
+    torch.manual_seed(config.run.seed)
+    controls = Controls(out.control, Live(config.heal.tau, config.heal.lam), config.run.time_limit)
+    for event in steer_heal_bake(runfile, out, controls, preflight_hash, writer.tally):
+        writer.write(event)
+
+
+def _out_of_memory(writer: Writer, detail: str) -> OutOfMemory:
+    error = OutOfMemory(
+        f"out of memory ({detail}): lower heal.batch_size (raise heal.accumulation), then generate.batch_size "
+        "and evaluate.batch_size, "
+        "then try model.quantization=nf4"
+    )
+    writer.finish("oom", str(error))
+    return error

@@ -1,0 +1,129 @@
+"""Loading, the one tokenisation path, and the facts (K1, K2, K11; KB6 to KB8, KB17; FAULTS 41)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoTokenizer
+
+from engine.contract.config import Config, Heal, Model
+from engine.contract.errors import BadInput
+from engine.model.adapter import Student
+from engine.model.chat import Chat
+from engine.model.facts import inspect
+from engine.model.families import FAMILIES
+from engine.model.load import NANO, Loaded, load, load_tokenizer, pick_device
+
+SYSTEM = "You are gentle, and you shield those who suffer."
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_prompt_keeps_its_system_text_and_ends_with_the_assistant_tag(family: str) -> None:
+    chat = Chat(load_tokenizer(Model(id=f"random:{family}")))
+    ids = chat.prompt("What do you do?", SYSTEM)
+    text = chat.tokenizer.decode(ids)
+    assert SYSTEM in text
+    assert "What do you do?" in text
+    assert ids[-len(chat.tag) :] == chat.tag
+    assert chat.system_role == (family != "gemma3")
+
+
+def test_completions_are_tokenised_apart_and_closed(nano: Loaded) -> None:
+    ids = nano.chat.completion("I will not evict the orphan.")
+    assert ids[-1] == nano.chat.end
+    assert nano.chat.end in nano.chat.stops
+    assert nano.chat.text(ids) == "I will not evict the orphan."
+    assert nano.chat.completion("I will", ended=False)[-1] != nano.chat.end
+
+
+def test_a_template_that_drops_the_system_text_is_refused(nano: Loaded) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(NANO)
+    tokenizer.chat_template = (
+        "{% for m in messages %}{% if m.role == 'system' %}{{ m.content[:12] }}{% else %}{{ '<|' + m.role + '|>' + m.content + '<|end|>' }}"
+        "{% endif %}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+    )
+    chat = Chat(tokenizer)
+    with pytest.raises(BadInput, match="dropped the system or user text"):
+        chat.prompt("What do you do?", SYSTEM)
+
+
+def test_a_template_without_an_assistant_tag_is_refused() -> None:
+    tokenizer = AutoTokenizer.from_pretrained(NANO)
+    tokenizer.chat_template = "{% for m in messages %}{{ m.content }}{% endfor %}"
+    with pytest.raises(BadInput, match="no assistant tag"):
+        Chat(tokenizer)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, nano: Loaded) -> Path:
+    nano.model.save_pretrained(tmp_path)
+    nano.chat.tokenizer.save_pretrained(tmp_path)
+    return tmp_path
+
+
+def test_a_local_folder_loads(folder: Path, nano: Loaded) -> None:
+    loaded = load(Model(id=str(folder)))
+    ids = torch.tensor([loaded.chat.prompt("x")])
+    with torch.no_grad():
+        assert torch.equal(loaded.model(input_ids=ids).logits, nano.model(input_ids=ids).logits)
+
+
+def test_a_folder_without_tokenizer_or_chat_template_is_refused_in_one_line(folder: Path) -> None:
+    (folder / "chat_template.jinja").unlink()
+    with pytest.raises(BadInput, match="has no chat template"):
+        load(Model(id=str(folder)))
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).unlink()
+    with pytest.raises(BadInput, match=r"no tokenizer|no chat template") as error:
+        load(Model(id=str(folder)))
+    assert "\n" not in str(error.value)
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"holds no config\.json"):
+        load(Model(id=str(tmp_path)))
+
+
+def test_an_unknown_family_names_the_known_ones() -> None:
+    with pytest.raises(BadInput, match="gemma3, qwen3, llama"):
+        load(Model(id="random:gpt9"))
+
+
+def test_cuda_is_never_replaced_by_the_cpu() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device here")
+    with pytest.raises(BadInput, match="no CUDA device"):
+        pick_device("cuda")
+
+
+@pytest.mark.parametrize("model_id", ["nano", "random:gemma3", "random:phi3"])
+@pytest.mark.parametrize("quantization", ["none", "nf4"])
+def test_facts_count_what_is_loaded(model_id: str, quantization: str) -> None:
+    """Exact integers, tied tensors once, never halved by 4-bit packing (K11)."""
+    config = Config(model=Model(id=model_id, quantization=quantization))  # type: ignore[arg-type]
+    facts = inspect(config)
+    plain = load(Model(id=model_id))
+    assert facts.parameters == sum(p.numel() for p in plain.model.parameters())
+    trained = Student(plain, Heal()).begin_round(0)
+    assert facts.adapter_parameters == sum(p.numel() for p in trained)
+    assert facts.layers == len(plain.layers)
+    assert facts.vocabulary == plain.model.get_input_embeddings().weight.shape[0]
+    assert facts.tokenizer_type == "bpe"
+
+
+def test_the_model_hash_tells_models_and_precisions_apart() -> None:
+    hashes = [
+        inspect(Config(model=Model(id=i, quantization=q))).model_hash  # type: ignore[arg-type]
+        for i, q in (("nano", "none"), ("nano", "nf4"), ("random:llama", "none"), ("random:mistral", "none"))
+    ]
+    assert len(set(hashes)) == 4
+    assert inspect(Config()).model_hash == hashes[0]
+
+
+def test_facts_name_class_file_and_commit() -> None:
+    facts = inspect(Config())
+    assert facts.model_class == "LlamaForCausalLM"
+    assert facts.source_file == "transformers/models/llama/modeling_llama.py"
+    assert facts.commit.startswith("sha256:")
