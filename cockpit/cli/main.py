@@ -1,0 +1,109 @@
+"""The command line. What a command needs is imported when it runs, so that `cockpit --version` and `--help` stay quick."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+
+def main() -> None:
+    """Console script: run a command; every failure is one line on stderr and the exit code of its kind."""
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        print(f"cockpit {version()}")
+        sys.exit(0)
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
+
+
+def version() -> str:
+    """The installed version; sources that are run without being installed have none."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("cockpit")
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and return its exit code."""
+    from engine.contract.errors import CockpitError
+
+    try:
+        code = application()(arguments, standalone_mode=False, prog_name="cockpit")
+        sys.stdout.flush()
+        return int(code or 0)
+    except CockpitError as error:
+        print(str(error), file=sys.stderr)
+        return int(error.exit)
+    except BrokenPipeError:
+        _silence_stdout()
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"{where}{error.strerror or error}", file=sys.stderr)
+        _silence_stdout()
+        return 1
+    except Exception as error:
+        message = getattr(error, "format_message", None)  # typer's usage errors; their class moved between versions
+        if message is None:
+            raise
+        print(f"{' '.join(message().split())} (cockpit --help)", file=sys.stderr)
+        return int(getattr(error, "exit_code", 2))
+
+
+def _silence_stdout() -> None:
+    """What cannot be written any more is dropped, so that the interpreter does not complain of it at its exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def application() -> Any:
+    """The typer application with every command."""
+    import typer
+
+    from cockpit.cli import checklist, home, launching, notebook, trying, watching
+
+    app = typer.Typer(
+        name="cockpit",
+        help="Steer a model, distil the steer into a LoRA, heal it, and loop, honestly.",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(home.home)
+    commands: Sequence[tuple[str, Callable[..., Any]]] = (
+        ("launch", launching.launch),
+        ("fast-dev-run", launching.fast_dev_run),
+        ("attach", watching.attach),
+        ("runs", watching.runs),
+        ("show", watching.show),
+        ("tail", watching.tail),
+        ("control", watching.control),
+        ("ladder", trying.ladder),
+        ("talk", trying.talk),
+    )
+    for name, command in commands:
+        app.command(name)(command)
+    for name, group, about in (
+        ("preflight", checklist.COMMANDS, "The checklist that stands before every run."),
+        ("journal", notebook.COMMANDS, "Read the research journal."),
+    ):
+        sub = typer.Typer(help=about, no_args_is_help=True)
+        for member, function in group.items():
+            sub.command(member)(function)
+        app.add_typer(sub, name=name)
+    return app
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Runs as text: one line an event, tables, and later the report."""

@@ -1,0 +1,81 @@
+"""Closing the runs that nobody closed: processes gone, entry still open. Called at the start of every command (K10)."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from cockpit.runs import evidence, processes
+from cockpit.runs.ending import Ending, ending, finish
+from engine.contract.errors import BadInput, Exit
+from engine.contract.rundir import RunDir, all_runs
+from journal.text import plain
+
+YOUNG = 10.0
+"""Seconds a fresh folder has to say who runs it."""
+
+
+class Reconciled(NamedTuple):
+    """Ids of the runs that were closed, and of those that were left for the next command, with the reason."""
+
+    closed: list[str]
+    skipped: dict[str, str]
+
+
+def reconcile(project: Path) -> Reconciled:
+    """Close every run of this host whose processes are gone. Idempotent by (run, attempt).
+
+    Whatever is wrong with one folder, or with the journal, leaves that run for the next command and stops no other."""
+    done = Reconciled([], {})
+    for folder in all_runs(project):
+        try:
+            if evidence.finished(folder) and not _newer_attempt(folder):
+                continue
+            if close_if_dead(project, folder):
+                done.closed.append(folder.id)
+        except Exception as error:
+            done.skipped[folder.id] = plain(f"{type(error).__name__}: {error}", 300)
+    return done
+
+
+def close_if_dead(project: Path, folder: RunDir) -> bool:
+    """Close one run if none of its processes lives; whether it was closed."""
+    process = evidence.process(folder)
+    if not process:
+        return _close_abandoned(project, folder)
+    if processes.running(process):
+        return False
+    attempt = int(process.get("attempt", 1))
+    how = ending(folder, attempt, None)
+    if not process.get("worker") and how.status == "killed":
+        how = Ending("killed", "its supervisor was gone before the worker started", how.exit)
+    finish(project, folder, attempt, how, by="reconcile")
+    return True
+
+
+def _close_abandoned(project: Path, folder: RunDir) -> bool:
+    """A folder without process.json: the launch died while it wrote the folder, and nothing was ever started."""
+    try:
+        old = time.time() - folder.path.stat().st_mtime > YOUNG and folder.config.exists()
+    except OSError:
+        return False
+    if not old:
+        return False
+    finish(
+        project,
+        folder,
+        1,
+        Ending("killed", "the launch was interrupted before anything started", int(Exit.KILLED)),
+        0.0,
+        by="reconcile",
+    )
+    return True
+
+
+def _newer_attempt(folder: RunDir) -> bool:
+    """Whether process.json tells of a later attempt than result.json."""
+    try:
+        return int(evidence.process(folder).get("attempt", 1)) > int(evidence.result(folder).get("attempt", 1))
+    except (BadInput, ValueError):
+        return False

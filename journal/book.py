@@ -1,0 +1,261 @@
+"""RESEARCH_JOURNAL.md: plain Markdown that a person writes in too. Ours are the blocks between markers; every other byte is theirs.
+
+A block is a heading line (full entries only), a start marker with run id and content hash, a body, and an end marker:
+
+    ## 2026-06-12 (c) · outcome · [level]
+    <!-- run:20260612T220400-nano-care-q7aa sha256:9c1f... -->
+    ...
+    <!-- /run:20260612T220400-nano-care-q7aa -->
+
+The hash covers heading and body, so that an edited block is known: it is never overwritten, what we had to say goes to a sibling file.
+Everything is bytes, so that broken UTF-8 around our blocks survives. An editor that saved CRLF has edited our blocks, not removed them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from filelock import FileLock, Timeout
+
+from engine.contract.errors import BadInput
+from engine.contract.files import write_atomic
+from engine.contract.hashes import sha256
+
+NAME = "RESEARCH_JOURNAL.md"
+PREAMBLE = b"# Research journal\n\nWritten by the cockpit between markers, and by you anywhere else.\n"
+
+_START = re.compile(rb"^<!-- run:([A-Za-z0-9._#-]{1,120}) sha256:([0-9a-f]{64}) -->\r?\n", re.MULTILINE)
+
+
+class Block(NamedTuple):
+    """One machine block in the file: `data[start:end]`. `intact` says whether its hash still fits."""
+
+    key: str
+    heading: bytes  # without newline; empty for a ledger line
+    body: bytes
+    start: int
+    end: int
+    intact: bool
+
+
+class Text(NamedTuple):
+    """What a block is to say. An empty heading makes a ledger line."""
+
+    heading: str
+    body: str
+
+
+def entry_key(run_id: str, attempt: int = 1) -> str:
+    """A block's key: the run's id, with '#2' for its second attempt."""
+    return run_id if attempt == 1 else f"{run_id}#{attempt}"
+
+
+def render(key: str, text: Text) -> bytes:
+    """A block's bytes, ending with a newline."""
+    heading, body = text.heading.encode(errors="replace"), text.body.encode(errors="replace")
+    body = body if body.endswith(b"\n") else body + b"\n"
+    marker = f"<!-- run:{key} sha256:{_hash(heading, body)} -->\n".encode()
+    return (heading + b"\n" if heading else b"") + marker + body + f"<!-- /run:{key} -->\n".encode()
+
+
+def parse(data: bytes) -> list[Block]:
+    """Every complete block of a file, in order. Markers without their end are prose."""
+    found: list[Block] = []
+    position = 0
+    while match := _START.search(data, position):
+        key = match[1].decode()
+        closing = _end_marker(data, key, match.end())
+        if closing is None:
+            position = match.end()
+            continue
+        end, stop = closing
+        body = data[match.end() : end]
+        claimed = match[2].decode()
+        heading = _line_before(data, match.start(), floor=found[-1].end if found else 0)
+        start = match.start()
+        if heading.startswith(b"## ") and _hash(heading, body) == claimed:
+            start -= len(heading) + 1
+        elif _hash(b"", body) == claimed:
+            heading = b""
+        elif heading.startswith(b"## "):
+            start -= len(heading) + 1
+        else:
+            heading = b""
+        nested = _START.search(body)
+        if nested and _hash(heading, body) != claimed:
+            position = match.end()  # a marker whose end belongs to another block: prose
+            continue
+        found.append(Block(key, heading, body, start, stop, _hash(heading, body) == claimed))
+        position = stop
+    return found
+
+
+class Book:
+    """The journal of one project. Every change happens under a lock file in runs/, which the holder may enter again."""
+
+    def __init__(self, project: Path) -> None:
+        path = project / NAME
+        self.path = path.resolve() if path.is_symlink() else path
+        self._lock_path = project / "runs" / ".journal.lock"
+        self._lock = FileLock(str(self._lock_path), timeout=60)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the journal. Raises BadInput when the project folder cannot be written. May be entered again by the holder."""
+        try:
+            self._lock_path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        except Timeout:
+            raise BadInput(
+                f"{self.path} is held by another process for over a minute; try again when it is done"
+            ) from None
+        except OSError as error:
+            raise BadInput(
+                f"cannot write {self.path}: {error.strerror or error}; runs need a journal they can write to"
+            ) from None
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def read(self) -> bytes:
+        """The file's bytes; empty when there is none yet. Raises BadInput when it cannot be read."""
+        try:
+            return self.path.read_bytes()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise BadInput(f"cannot read {self.path}: {error.strerror}") from None
+
+    def find(self, key: str) -> Block | None:
+        """The block of a key: the last intact one, else the last edited one, else None."""
+        data = self.read()
+        mine = [b for b in parse(data) if b.key == key] if key.encode() in data else []
+        intact = [b for b in mine if b.intact]
+        return intact[-1] if intact else mine[-1] if mine else None
+
+    def append(self, key: str, text: Text) -> None:
+        """Add a block at the end: lock, mend the tail, one O_APPEND write, fsync. Nothing happens when the key is there already.
+
+        Raises BadInput when the file cannot be written; a write that the disk cut short is taken back."""
+        with self.locked():
+            if self.find(key) is None:
+                self._append(render(key, text))
+
+    def _append(self, block: bytes) -> None:
+        try:
+            fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise BadInput(f"cannot write {self.path}: {error.strerror}") from None
+        try:
+            size = os.fstat(fd).st_size
+            tail = os.pread(fd, 2, max(0, size - 2))
+            lead = (
+                PREAMBLE + b"\n"
+                if size == 0
+                else b""
+                if tail == b"\n\n"
+                else b"\n"
+                if tail.endswith(b"\n")
+                else b"\n\n"
+            )
+            data = lead + block
+            written = os.write(fd, data)
+            if written != len(data):
+                os.ftruncate(fd, size)
+                raise BadInput(f"cannot write {self.path}: the disk is full; nothing was changed")
+            os.fsync(fd)
+        except OSError as error:
+            raise BadInput(f"cannot write {self.path}: {error.strerror}") from None
+        finally:
+            os.close(fd)
+
+    def rewrite(self, key: str, text: Text) -> Path | None:
+        """Put new text into the block of a key, leaving every other byte as it is; a block that is gone is appended again.
+
+        A block that a person edited is left alone: the text goes to a sibling file, whose path is returned."""
+        with self.locked():
+            for _ in range(20):
+                before = self._state()
+                data = self.read()
+                mine = [b for b in parse(data) if b.key == key]
+                if not mine:
+                    self._append(render(key, text))
+                    return None
+                intact = [b for b in mine if b.intact]
+                if not intact:
+                    sibling = self.path.with_name(f"RESEARCH_JOURNAL.conflict-{key.replace('#', '-')}.md")
+                    write_atomic(sibling, render(key, text))
+                    return sibling
+                block = intact[-1]
+                changed = data[: block.start] + render(key, text) + data[block.end :]
+                if changed == data:
+                    return None
+                mode = self.path.stat().st_mode & 0o777
+                if write_atomic(self.path, changed, mode=mode, still=partial(self._is, before)):
+                    return None
+            raise BadInput(f"{self.path} keeps changing while it is written; close the program that rewrites it")
+
+    def letter(self, date: str) -> str:
+        """The next free letter of a day: a, b ... z, aa, ab ..."""
+        pattern = re.compile(rf"^(?:## |- ){re.escape(date)} \(([a-z]{{1,3}})\)".encode(), re.MULTILINE)
+        used = [_ordinal(m[1].decode()) for m in pattern.finditer(self.read())]
+        return _letters(max(used, default=0) + 1)
+
+    def _is(self, state: tuple[int, int, int]) -> bool:
+        return self._state() == state
+
+    def _state(self) -> tuple[int, int, int]:
+        try:
+            stat = self.path.stat()
+        except FileNotFoundError:
+            return 0, 0, 0
+        return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _hash(heading: bytes, body: bytes) -> str:
+    return sha256(heading + b"\n" + body)
+
+
+def _end_marker(data: bytes, key: str, position: int) -> tuple[int, int] | None:
+    """Where the end marker of a key begins and where its line ends, which the end of the file also does; None when there is none."""
+    marker = f"\n<!-- /run:{key} -->".encode()
+    at = data.find(marker, position - 1)
+    while at >= 0:
+        stop = at + len(marker)
+        for line_end in (b"\n", b"\r\n"):
+            if data.startswith(line_end, stop):
+                return at + 1, stop + len(line_end)
+        if stop == len(data):
+            return at + 1, stop
+        at = data.find(marker, stop)
+    return None
+
+
+def _line_before(data: bytes, position: int, floor: int) -> bytes:
+    """The line that ends right before `position`, without its newline; empty when there is none after `floor`."""
+    if position < 1 or position <= floor:
+        return b""
+    start = max(data.rfind(b"\n", 0, position - 1) + 1, floor)
+    return data[start : position - 1]
+
+
+def _ordinal(letters: str) -> int:
+    value = 0
+    for letter in letters:
+        value = value * 26 + ord(letter) - 96
+    return value
+
+
+def _letters(ordinal: int) -> str:
+    letters = ""
+    while ordinal:
+        ordinal, rest = divmod(ordinal - 1, 26)
+        letters = chr(97 + rest) + letters
+    return letters

@@ -1,0 +1,55 @@
+"""Opening and closing a run's entry: at launch, before anything is analysed, and at whatever end the run comes to (K10)."""
+
+from __future__ import annotations
+
+import re
+
+from journal.book import Block, Book, Text, entry_key
+from journal.entry import body, heading, ledger
+from journal.record import Record
+from journal.text import utc
+
+_PLACE = re.compile(rb"(?:## |- )(\d{4}-\d\d-\d\d) \(([a-z]{1,3})\)")
+
+
+def open_entry(book: Book, record: Record) -> None:
+    """Append the entry of an attempt as running. Does nothing when it is there. Raises BadInput when the journal cannot be written."""
+    with book.locked():
+        date = _date(record)
+        book.append(entry_key(record.id, record.attempt), _text(record, book.letter(date), date))
+
+
+def close_entry(book: Book, record: Record) -> str:
+    """Write the final text of an attempt's entry, which is appended when it is missing. Returns what a person must know, or ''.
+
+    Raises BadInput when the journal cannot be written."""
+    key = entry_key(record.id, record.attempt)
+    with book.locked():
+        found = book.find(key)
+        date, letter = _place(found) if found else ("", "")
+        if not letter:
+            date = _date(record)
+            letter = book.letter(date)
+        sibling = book.rewrite(key, _text(record, letter, date))
+    if sibling is None:
+        return ""
+    return f"the entry of {key} was edited by hand and is left alone; its result is in {sibling.name}"
+
+
+def _text(record: Record, letter: str, date: str) -> Text:
+    if record.smoke:
+        return Text("", ledger(record, letter, date))
+    return Text(heading(record, letter, date), body(record))
+
+
+def _place(block: Block) -> tuple[str, str]:
+    match = _PLACE.match(block.heading or block.body)
+    return (match[1].decode(), match[2].decode()) if match else ("", "")
+
+
+def _date(record: Record) -> str:
+    """The day of the launch, which the run's id begins with; of the seal when the id is foreign."""
+    stamp = re.match(r"(\d{4})(\d\d)(\d\d)T", record.id)
+    if stamp:
+        return "-".join(stamp.groups())
+    return utc(str(record.preflight.get("sealed_at", ""))).strftime("%Y-%m-%d")

@@ -1,0 +1,84 @@
+"""Run folders as a launch and a worker leave them, written by the contract's own code; no process and no model."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.contract import events as e
+from engine.contract.answers import parse_answers
+from engine.contract.facts import ModelFacts
+from engine.contract.files import append_line, write_json
+from engine.contract.preflight import seal
+from engine.contract.prior import Prior
+from engine.contract.resolve import resolve
+from engine.contract.rundir import RunDir, runs_folder
+from engine.contract.runfile import RunFile
+
+EXAMPLE = Path(__file__).parents[2] / "examples/preflight/nano-care.toml"
+FACTS = msgspec.convert(
+    dict.fromkeys(ModelFacts.__struct_fields__, 8)
+    | {
+        "id": "nano", "family": "nano", "tokenizer_class": "T", "tokenizer_type": "bpe", "tokenizer_hash": "a" * 64,
+        "chat_template": True, "system_role": True, "model_class": "LlamaForCausalLM", "source_file": "m.py",
+        "source_version": "transformers 5", "commit": "b" * 40, "model_hash": "c" * 64, "parameters": 1_771_648,
+        "pretrained": True, "cuda": False, "packages": {},
+    },
+    ModelFacts,
+)  # fmt: skip
+STARTED = e.RunStarted(
+    run="x", config_hash="x", family_hash="x", code_hash="x", preflight_hash="x", seed=42, device="cpu",
+    model_class="LlamaForCausalLM", parameters=1_771_648, trainable=151_552,
+)  # fmt: skip
+
+
+def evaluated(subject: str, trait: float, split: str = "test", **more: Any) -> e.Evaluated:
+    metrics = {"trait_rate": trait, "benign_rate": 0.97, "tail_ppl": 1.2, "capability": 1.0, "care_nats": -1.3}
+    ci = {name: (value - 0.05, value + 0.05) for name, value in metrics.items()}
+    return e.Evaluated(subject=subject, split=split, metrics=metrics, ci=ci, n=dict.fromkeys(metrics, 400), **more)  # type: ignore[arg-type]
+
+
+Maker = Callable[..., RunDir]
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> Maker:
+    """make_run('20260604T101347-nano-care-k3f9', events, status='success', sets=[...], completions=[...])."""
+
+    def make(
+        name: str,
+        events: Sequence[e.Event] = (),
+        *,
+        status: str = "",
+        reason: str = "",
+        sets: Sequence[str] = (),
+        completions: Sequence[dict[str, Any]] = (),
+    ) -> RunDir:
+        folder = RunDir(runs_folder(tmp_path) / name)
+        folder.path.mkdir(parents=True)
+        config = resolve("nano-care", sets=sets)
+        answers = parse_answers(tomllib.loads(EXAMPLE.read_text("utf-8")))
+        record = seal(answers, config, FACTS, "t" * 64, Prior())
+        run = RunFile(
+            config=config, preset="nano-care", changes={}, axes=record["axes"], trait_hash="t" * 64, model_hash="c" * 64
+        )
+        run.save(folder.config)
+        write_json(folder.preflight, record)
+        write_json(folder.provenance, {"commit": "d" * 40, "dirty": False, "hardware": {"line": "2 threads, 8 GiB"}})
+        for event in events:
+            if isinstance(event, e.RunStarted):
+                event = msgspec.structs.replace(event, preflight_hash=record["seal"])
+            append_line(folder.events, e.encode(event))
+        for row in completions:
+            append_line(folder.completions, json.dumps(row).encode())
+        if status:
+            write_json(folder.result, {"status": status, "reason": reason, "attempt": 1, "exit": 0, "seconds": 61.0})
+        return folder
+
+    return make
