@@ -38,8 +38,8 @@ class Nano:
 
     def __init__(self, folder: Path) -> None:
         self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-        self.model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-        self.model.eval()
+        load: Any = AutoModelForCausalLM.from_pretrained
+        self.model: Any = load(folder, dtype=torch.float32).eval()
         self.tokenizer.padding_side = "left"
 
     def encode(self, prompts: list[str]) -> Any:

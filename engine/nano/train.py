@@ -19,6 +19,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
@@ -281,7 +282,8 @@ def train(recipe: Recipe, out: Path, start: Path | None = None) -> None:
         else:
             shutil.copytree(start, work, dirs_exist_ok=True)
         first = 1 if start is None else outcomes_of(start)[-1].phase + 1
-        spawn(_worker, args=(recipe, work, str(out), first), nprocs=recipe.ranks)
+        launch: Any = spawn
+        launch(_worker, args=(recipe, work, str(out), first), nprocs=recipe.ranks)
 
 
 def main(argv: list[str] | None = None) -> None:
