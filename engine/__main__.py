@@ -50,13 +50,11 @@ def _dispatch(command: str, rest: list[str]) -> int:
 
 
 def _quiet() -> None:
-    """Libraries report through their own logs, not on our streams; nothing phones out; waiting threads sleep instead of spinning, so
-    that a run beside other work is slowed by its share and not by ten."""
+    """Libraries report through their own logs, not on our streams; nothing phones out."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 

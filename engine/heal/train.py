@@ -22,6 +22,8 @@ from engine.model.adapter import Student
 from engine.model.forward import Row, completion_positions, hidden, pad, score
 
 REGIME = Finetune()
+SETTLED = 12
+"""Optimizer steps before which a round has moved too little for its KL to say anything about tau."""
 
 
 class Live:
@@ -106,7 +108,8 @@ def heal(
             operating_kl=float(torch.quantile(every.float(), 0.9)),
         )
         highest = max(highest, float(every.max()))
-        if epoch == -(-knobs.epochs // 3) and knobs.divergence != "none" and live.lam > 0:
+        settled = epoch == -(-knobs.epochs // 3) and step >= SETTLED
+        if settled and knobs.divergence != "none" and live.lam > 0:
             yield from _inert(highest, epoch, live)
         yield from _guard(check_validation(validation, REGIME))
 

@@ -72,7 +72,7 @@ def test_row_by_row_equals_one_batch(world: World, aggregate: str) -> None:
 @pytest.mark.parametrize(("tau", "told"), [(0.001, False), (50.0, True)])
 def test_a_barrier_out_of_reach_is_told_while_the_round_heals(world: World, tau: float, told: bool) -> None:
     """KB20, W8: measured, not guessed."""
-    _, events = train(world, batch_size=6, tau=tau)
+    _, events = train(world, batch_size=1, tau=tau)
     notes = [e.text for e in events if isinstance(e, Note)]
     assert bool(notes) == told
     assert all("above every D so far" in n and "Set heal.tau below" in n for n in notes)
