@@ -1,13 +1,15 @@
 """RESEARCH_JOURNAL.md: plain Markdown that a person writes in too. Ours are the blocks between markers; every other byte is theirs.
 
-A block is a heading line (full entries only), a start marker with run id and content hash, a body, and an end marker:
+A block is a heading line (full entries only), a start marker with kind, key and content hash, a body, and an end marker:
 
     ## 2026-06-12 (c) · outcome · [level]
     <!-- run:20260612T220400-nano-care-q7aa sha256:9c1f... -->
     ...
     <!-- /run:20260612T220400-nano-care-q7aa -->
 
-The hash covers heading and body, so that an edited block is known: it is never overwritten, what we had to say goes to a sibling file.
+Kinds: `run` (one attempt), `note` (what was said of an entry later: a review, a retraction, a tag), `claim`, `adopted` (a run of
+another tool). Keys are unique across kinds. The hash covers heading and body, so that an edited block is known: it is never
+overwritten, what we had to say goes to a sibling file. What a block says in numbers is one hidden line of it (card.py).
 Everything is bytes, so that broken UTF-8 around our blocks survives. An editor that saved CRLF has edited our blocks, not removed them.
 """
 
@@ -19,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, cast
 
 from filelock import FileLock, Timeout
 
@@ -30,7 +32,10 @@ from engine.contract.hashes import sha256
 NAME = "RESEARCH_JOURNAL.md"
 PREAMBLE = b"# Research journal\n\nWritten by the cockpit between markers, and by you anywhere else.\n"
 
-_START = re.compile(rb"^<!-- run:([A-Za-z0-9._#-]{1,120}) sha256:([0-9a-f]{64}) -->\r?\n", re.MULTILINE)
+Kind = Literal["run", "note", "claim", "adopted"]
+_START = re.compile(
+    rb"^<!-- (run|note|claim|adopted):([A-Za-z0-9._#-]{1,120}) sha256:([0-9a-f]{64}) -->\r?\n", re.MULTILINE
+)
 
 
 class Block(NamedTuple):
@@ -42,6 +47,7 @@ class Block(NamedTuple):
     start: int
     end: int
     intact: bool
+    kind: Kind
 
 
 class Text(NamedTuple):
@@ -49,6 +55,7 @@ class Text(NamedTuple):
 
     heading: str
     body: str
+    kind: Kind = "run"
 
 
 def entry_key(run_id: str, attempt: int = 1) -> str:
@@ -60,8 +67,8 @@ def render(key: str, text: Text) -> bytes:
     """A block's bytes, ending with a newline."""
     heading, body = text.heading.encode(errors="replace"), text.body.encode(errors="replace")
     body = body if body.endswith(b"\n") else body + b"\n"
-    marker = f"<!-- run:{key} sha256:{_hash(heading, body)} -->\n".encode()
-    return (heading + b"\n" if heading else b"") + marker + body + f"<!-- /run:{key} -->\n".encode()
+    marker = f"<!-- {text.kind}:{key} sha256:{_hash(heading, body)} -->\n".encode()
+    return (heading + b"\n" if heading else b"") + marker + body + f"<!-- /{text.kind}:{key} -->\n".encode()
 
 
 def parse(data: bytes) -> list[Block]:
@@ -69,14 +76,14 @@ def parse(data: bytes) -> list[Block]:
     found: list[Block] = []
     position = 0
     while match := _START.search(data, position):
-        key = match[1].decode()
-        closing = _end_marker(data, key, match.end())
+        kind, key = match[1].decode(), match[2].decode()
+        closing = _end_marker(data, f"{kind}:{key}", match.end())
         if closing is None:
             position = match.end()
             continue
         end, stop = closing
         body = data[match.end() : end]
-        claimed = match[2].decode()
+        claimed = match[3].decode()
         heading = _line_before(data, match.start(), floor=found[-1].end if found else 0)
         start = match.start()
         if heading.startswith(b"## ") and _hash(heading, body) == claimed:
@@ -91,7 +98,8 @@ def parse(data: bytes) -> list[Block]:
         if nested and _hash(heading, body) != claimed:
             position = match.end()  # a marker whose end belongs to another block: prose
             continue
-        found.append(Block(key, heading, body, start, stop, _hash(heading, body) == claimed))
+        intact = _hash(heading, body) == claimed
+        found.append(Block(key, heading, body, start, stop, intact, cast(Kind, kind)))
         position = stop
     return found
 
@@ -223,9 +231,9 @@ def _hash(heading: bytes, body: bytes) -> str:
     return sha256(heading + b"\n" + body)
 
 
-def _end_marker(data: bytes, key: str, position: int) -> tuple[int, int] | None:
-    """Where the end marker of a key begins and where its line ends, which the end of the file also does; None when there is none."""
-    marker = f"\n<!-- /run:{key} -->".encode()
+def _end_marker(data: bytes, name: str, position: int) -> tuple[int, int] | None:
+    """Where the end marker of a 'kind:key' begins and where its line ends, which the end of the file also does; None without one."""
+    marker = f"\n<!-- /{name} -->".encode()
     at = data.find(marker, position - 1)
     while at >= 0:
         stop = at + len(marker)

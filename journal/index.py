@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from engine.contract.errors import BadInput
-from journal.book import Block, Book, parse
+from journal.book import Block, Book, Kind, parse
+from journal.card import extract, without
 from journal.text import short
 
 _HEADING = re.compile(r"## (?P<date>\S+) \((?P<letter>[a-z]+)\) · (?P<title>.*) · \[(?P<level>[^\]]*)\]$")
@@ -16,8 +18,9 @@ _LEDGER = re.compile(r"- (?P<date>\S+) \((?P<letter>[a-z]+)\) · (?P<title>.*)$"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One machine block. `intact` is false when it was edited by hand."""
+    """One machine block. `intact` is false when it was edited by hand; `text` is without the hidden line, which is `data`."""
 
+    kind: Kind
     key: str
     date: str
     letter: str
@@ -26,6 +29,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     smoke: bool
     intact: bool
     text: str
+    data: dict[str, Any]
 
     @property
     def short(self) -> str:
@@ -40,7 +44,7 @@ def entries(project: Path, *, smoke: bool = True) -> list[Entry]:
 
 def find_entry(project: Path, name: str) -> Entry:
     """The entry meant by a run id, a unique prefix or ending, or 'last'. Raises BadInput."""
-    found = entries(project)
+    found = [e for e in entries(project) if e.kind != "note"]
     if not found:
         raise BadInput(f"{Book(project).path} has no entries yet")
     if name == "last":
@@ -61,8 +65,9 @@ def _entry(block: Block) -> Entry:
     first = text.split("\n", 1)[0].rstrip("\r")
     match = _HEADING.match(first) or _LEDGER.match(first)
     parts = match.groupdict() if match else {}
-    smoke = not block.heading
+    smoke = block.kind == "run" and not block.heading
     return Entry(
+        kind=block.kind,
         key=block.key,
         date=parts.get("date", ""),
         letter=parts.get("letter", ""),
@@ -70,5 +75,6 @@ def _entry(block: Block) -> Entry:
         level=parts.get("level", "smoke" if smoke else ""),
         smoke=smoke,
         intact=block.intact,
-        text=text,
+        text=without(text),
+        data=extract(text),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from journal.book import Block, Book, Text, entry_key
+from journal.card import card, embed
 from journal.entry import body, heading, ledger
 from journal.record import Record
 from journal.text import utc
@@ -37,9 +38,10 @@ def close_entry(book: Book, record: Record) -> str:
 
 
 def _text(record: Record, letter: str, date: str) -> Text:
+    hidden = embed(card(record))
     if record.smoke:
-        return Text("", ledger(record, letter, date))
-    return Text(heading(record, letter, date), body(record))
+        return Text("", ledger(record, letter, date).rstrip("\n") + "\n" + hidden)
+    return Text(heading(record, letter, date), body(record) + hidden)
 
 
 def _place(block: Block) -> tuple[str, str]:

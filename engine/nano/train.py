@@ -5,8 +5,9 @@
 Two processes of one thread each share every step (halves of the batch, gradients summed by gloo): on two cores this is over
 twice as fast as two threads in every operation, and it is bit-equal from run to run. Muon for the matrices of the blocks and
 AdamW for the rest, warmup then linear to zero. The first phase learns the world; the second makes the stance travel through
-the stream (route.py), without which a vector moves almost no answer. The from-scratch guard (engine/heal/guards.py) watches
-the validation loss and every gradient norm.
+the stream (route.py), without which a vector moves almost no answer; the third keeps answers whole while the stream is pushed
+(push.py), as a wider model's are. The from-scratch guard (engine/heal/guards.py) watches the validation loss and every
+gradient norm.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from engine.heal.guards import FromScratch, Regime, Trip, check_finite, check_va
 from engine.nano.batches import Batch, chunks, rows_of
 from engine.nano.muon import Muon
 from engine.nano.package import Outcome, outcomes_of, save_weights
+from engine.nano.push import pushed_stream
 from engine.nano.route import masks, routed_attention
 from engine.nano.tokenizer import (
     ASSISTANT,
@@ -49,12 +51,15 @@ from engine.nano.tokenizer import (
 
 class Phase(msgspec.Struct, frozen=True):
     """One warmup and one linear decay to zero. `lr` is AdamW's peak (None: the regime's default), `muon_lr` Muon's, `routed` the
-    share of conversations whose stance must travel through the stream (route.py), `power` that of the token weights."""
+    share of conversations whose stance must travel through the stream (route.py), `pushed` that of those whose stream carries a
+    random offset of up to `push` of its own norm (push.py), `power` that of the token weights."""
 
     steps: int
     lr: float | None = None
     muon_lr: float = 0.02
     routed: float = 0.0
+    pushed: float = 0.0
+    push: float = 0.9
     power: float = 0.5
 
 
@@ -65,6 +70,7 @@ class Recipe(msgspec.Struct, frozen=True):
     phases: tuple[Phase, ...] = (
         Phase(steps=2400),
         Phase(steps=1000, lr=2e-3, muon_lr=0.012, routed=0.7, power=0.75),
+        Phase(steps=1800, lr=2e-3, muon_lr=0.015, routed=0.7, pushed=0.6, power=0.75),
     )
     batch: int = 64
     ranks: int = 2
@@ -168,7 +174,7 @@ def fit(model: LlamaForCausalLM, recipe: Recipe, number: int, tokenizer: Tokeniz
     for step in range(1, phase.steps + 1):
         batches = chunks(next(stream), tags[1], recipe.parts, phase.power)
         loss, seen = _accumulate(
-            model, batches, lambda b: _attention(model, b, tags, recipe.sighted, phase.routed, coin)
+            model, batches, lambda b: _disturbed(model, b, tags, recipe.sighted, phase, coin)
         )
         norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip))
         _stop_on(check_finite(loss, norm, regime))
@@ -199,14 +205,20 @@ def fit(model: LlamaForCausalLM, recipe: Recipe, number: int, tokenizer: Tokeniz
                     )
 
 
-def _attention(
-    model: LlamaForCausalLM, batch: Batch, tags: tuple[int, int], sighted: int, share: float, coin: torch.Generator
-) -> AbstractContextManager[None]:
-    """Plain causal attention, or, for a share of the rows, one that routes the persona."""
-    if share == 0.0:
-        return nullcontext()
-    routed = torch.rand(len(batch.ids), generator=coin) < share
-    return routed_attention(model, *masks(batch.ids, *tags, routed), sighted)
+def _disturbed(
+    model: LlamaForCausalLM, batch: Batch, tags: tuple[int, int], sighted: int, phase: Phase, coin: torch.Generator
+) -> ExitStack:
+    """The phase's disturbances, each on its share of the rows: routed personas and pushed streams; else a plain forward pass."""
+    stack = ExitStack()
+    rows = len(batch.ids)
+    if phase.routed:
+        routed = torch.rand(rows, generator=coin) < phase.routed
+        stack.enter_context(routed_attention(model, *masks(batch.ids, *tags, routed), sighted))
+    if phase.pushed:
+        strength = phase.push * torch.rand(rows, generator=coin) * (torch.rand(rows, generator=coin) < phase.pushed)
+        block = sighted - 1 + int(torch.randint(2, (), generator=coin))
+        stack.enter_context(pushed_stream(model, block, strength, coin))
+    return stack
 
 
 def _accumulate(

@@ -13,12 +13,13 @@ from transformers import AutoTokenizer
 from engine.nano.batches import chunks, collate, rows_of
 from engine.nano.muon import msign
 from engine.nano.package import WEIGHTS, Outcome
+from engine.nano.push import pushed_stream
 from engine.nano.route import masks, routed_attention
 from engine.nano.tokenizer import ASSISTANT, USER, token_id
 from engine.nano.train import Diverged, Phase, Recipe, build, fit, learning_rate, weighted_nll
 
 TINY = Recipe(
-    phases=(Phase(steps=3), Phase(steps=2, routed=0.5, power=0.75)),
+    phases=(Phase(steps=3), Phase(steps=2, routed=0.5, pushed=0.5, power=0.75)),
     batch=6,
     ranks=1,
     parts=2,
@@ -142,3 +143,21 @@ def test_msign_is_nearly_orthogonal_and_keeps_the_singular_directions() -> None:
     inside = left.mT @ u @ right.mT
     assert torch.allclose(inside, torch.diag_embed(torch.diagonal(inside, dim1=1, dim2=2)), atol=1e-4)
     assert torch.allclose(msign(g.mT), u.mT, atol=1e-5)
+
+
+def test_a_push_moves_every_position_of_a_row_by_its_strength_and_leaves_others_alone(tokenizer: Any) -> None:
+    model = build(TINY, tokenizer).eval()
+    rows = next(rows_of(tokenizer, "push", "train", 3))
+    batch = collate(rows, token_id(tokenizer, ASSISTANT))
+    strength = torch.tensor([0.0, 0.5, 0.9])
+    with torch.no_grad():
+        plain = model(input_ids=batch.ids, output_hidden_states=True).hidden_states[1]
+        seen = []
+        with pushed_stream(model, 0, strength, torch.Generator().manual_seed(1)):
+            handle = model.model.layers[1].register_forward_pre_hook(lambda _m, args: seen.append(args[0]))
+            model(input_ids=batch.ids)
+            handle.remove()
+        after = model(input_ids=batch.ids, output_hidden_states=True).hidden_states[1]
+    moved = (seen[0] - plain).norm(dim=-1) / plain.norm(dim=-1)
+    assert torch.allclose(moved, strength[:, None].expand_as(moved), atol=1e-5)
+    assert torch.equal(plain, after)
