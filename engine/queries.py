@@ -47,6 +47,7 @@ def ladder(argv: list[str]) -> int:
 def _ladder(config: Config, doses: list[float]) -> Iterator[Evaluated]:
     from engine.evaluate.evaluation import evaluate, items
     from engine.evaluate.pick import spread
+    from engine.evaluate.steps import whole
     from engine.evaluate.subject import Subject
     from engine.evaluate.worlds import load_world
     from engine.model.adapter import Student
@@ -57,14 +58,14 @@ def _ladder(config: Config, doses: list[float]) -> Iterator[Evaluated]:
     world = load_world(trait)
     student = Student(load(config.model), config.heal)
     val = items(world, config, "val")
-    event, base, _ = evaluate(Subject("base", student, trait), world, val, config, 0, None)
+    event, base, _ = whole(evaluate(Subject("base", student, trait), world, val, config, 0, None))
     yield event
-    event, _, _ = evaluate(Subject("prompted", student, trait), world, val, config, 0, base)
+    event, _, _ = whole(evaluate(Subject("prompted", student, trait), world, val, config, 0, base))
     yield event
     contexts = spread(world.contexts(), config.steer.contexts, lambda p: p.kind)
     vector = extract(student.loaded, trait, contexts, config.steer, config.run.seed)
     for dose in doses:
-        event, _, _ = evaluate(Subject("steered", student, trait, vector, dose), world, val, config, 1, base)
+        event, _, _ = whole(evaluate(Subject("steered", student, trait, vector, dose), world, val, config, 1, base))
         yield event
 
 

@@ -15,7 +15,7 @@ from engine.contract.rundir import RunDir
 from engine.contract.runfile import RunFile
 from engine.contract.traits import load_trait
 from engine.controls import Controls
-from engine.evaluate.evaluation import Items, evaluate, items
+from engine.evaluate.evaluation import Items, Measured, evaluate, items
 from engine.evaluate.pick import spread
 from engine.evaluate.probes import CoherenceProbe
 from engine.evaluate.scores import Scores
@@ -294,15 +294,25 @@ def measure(
     against = base if base is not None else (lab.base_val if measured is lab.val else None)
     gates = lab.student.base() if name in ("base", "prompted") else lab.student.gates(history=1.0, current=0.0)
     with gates:
-        event, scores, records = evaluate(
-            subject, lab.world, measured, lab.config, round_number, against if name != "base" else None
-        )
+        steps = evaluate(subject, lab.world, measured, lab.config, round_number, against if name != "base" else None)
+        event, scores, records = yield from polled(lab, steps)
     lab.record(records)
     if name == "healed" and measured is lab.val:
         lab.val_metrics[round_number] = event.metrics
         lab.tally.best = lab.best_round()
     yield event
     return scores
+
+
+def polled(lab: Lab, steps: Generator[Progress, None, Measured]) -> Generator[Event, None, Measured]:
+    """A measurement with a look at the control file after each of its batches."""
+    while True:
+        try:
+            event = next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        yield event
+        yield from lab.controls.poll()
 
 
 def reveal(lab: Lab, best: int) -> Generator[Event, None, None]:
@@ -313,7 +323,7 @@ def reveal(lab: Lab, best: int) -> Generator[Event, None, None]:
     yield from measure(lab, "prompted", test, 0, base=base)
     with lab.student.base():
         subject = Subject("steered", lab.student, lab.trait, lab.vectors[1], lab.doses[1])
-        event, _, records = evaluate(subject, lab.world, test, lab.config, 1, base)
+        event, _, records = yield from polled(lab, evaluate(subject, lab.world, test, lab.config, 1, base))
     lab.record(records)
     yield event
     if best != lab.student.folded:

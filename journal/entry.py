@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.contract.events import Evaluated
+from journal import equivalence
 from journal.fields import sixteen
 from journal.record import Record
 from journal.text import LABELS, MAIN, MISSING, cell, duration, interval, label, number, quoted, short, utc
@@ -88,7 +89,7 @@ def body(record: Record) -> str:
         lines.append(
             quoted(f"Guard {guard.guard}: {guard.value} against {guard.limit} ({guard.regime}): {guard.action}", 300)
         )
-    blocks = ["\n".join(lines), *_tables(record), *_reads_like(record)]
+    blocks = ["\n".join(lines), *_tables(record), *_control(record), *_reads_like(record)]
     if record.status:
         blocks.append(f"**Does not show.** {_does_not_show(record)}")
     blocks.append(_folded(record))
@@ -122,6 +123,11 @@ def _name(subject: str, row: Evaluated, split: str) -> str:
     notes += [f"dose {row.dose:.2g}"] if subject == "steered" else []
     notes += [row.split] if row.split != split else []
     return subject + (f" ({', '.join(notes)})" if notes else "")
+
+
+def _control(record: Record) -> list[str]:
+    said = equivalence.sentence(record)
+    return [f"**Control.** {said}."] if said else []
 
 
 def _reads_like(record: Record) -> list[str]:

@@ -149,6 +149,7 @@ def show(
     from cockpit.report.tables import console, metrics_table
     from cockpit.runs.summary import details, state
     from engine.contract.rundir import find_run
+    from journal import equivalence
     from journal.record import load_record
     from journal.text import duration
     from journal.verdict import sentence, verdict
@@ -177,6 +178,8 @@ def show(
         out.print(f"Asked     {answers['question']['hypothesis']}", markup=False)
         out.print(f"Expected  {sentence(answers['prediction'])}", markup=False)
         out.print(f"Verdict   {verdict(record).text}", markup=False)
+        if control := equivalence.sentence(record):
+            out.print(f"Control   {control}", markup=False)
     table = metrics_table(record, every=every)
     if table is not None:
         out.print()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
 
 from engine.contract.world import Fact
 from engine.evaluate.scores import Scores
@@ -11,10 +12,10 @@ from engine.evaluate.subject import Subject
 ANSWER_TOKENS = 24
 
 
-def measure(subject: Subject, facts: list[Fact], batch_size: int, seed: int) -> Scores:
-    """capability: fraction answered exactly."""
+def measure(subject: Subject, facts: list[Fact], batch_size: int, seed: int) -> Generator[int, None, Scores]:
+    """capability: fraction answered exactly; yields how many questions were just answered."""
     prompts = [subject.prompt(f.text, f.id) for f in facts]
-    answers = subject.answer(
+    answers = yield from subject.answering(
         prompts, [f.id for f in facts], seed, temperature=0.0, max_new_tokens=ANSWER_TOKENS, batch_size=batch_size
     )
     texts = [subject.loaded.chat.text(a) for a in answers]

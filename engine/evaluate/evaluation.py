@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 
 from engine.contract.config import Config
-from engine.contract.events import Evaluated
+from engine.contract.events import Evaluated, Progress
 from engine.contract.world import Fact, Prompt, Vignette, World
 from engine.evaluate import capability, foundations, trait
 from engine.evaluate.pick import minimal_pairs, spread
 from engine.evaluate.scores import Scores, changes, table
+from engine.evaluate.steps import Count
 from engine.evaluate.subject import Subject
 from engine.steer.keep import Completion
+
+Measured = tuple[Evaluated, Scores, list[Completion]]
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,9 @@ class Items:
     prompts: list[Prompt]
     vignettes: list[Vignette]
     facts: list[Fact]
+
+    def __len__(self) -> int:
+        return len(self.prompts) + len(self.vignettes) + len(self.facts)
 
 
 def items(world: World, config: Config, split: str) -> Items:
@@ -38,15 +45,17 @@ def items(world: World, config: Config, split: str) -> Items:
 
 def evaluate(
     subject: Subject, world: World, measured: Items, config: Config, round_number: int, base: Scores | None
-) -> tuple[Evaluated, Scores, list[Completion]]:
-    """Measure a subject as its gates stand. With `base` the event also holds paired changes and their intervals."""
+) -> Generator[Progress, None, Measured]:
+    """Measure a subject as its gates stand, telling how far it is. With `base` the event also holds paired changes and intervals."""
     seed, size = config.run.seed, config.evaluate.batch_size
-    scores, records = trait.measure(subject, world, measured.prompts, config.evaluate, seed, round_number)
+    count = Count(len(measured))
+    first = trait.measure(subject, world, measured.prompts, config.evaluate, seed, round_number)
+    scores, records = yield from count.along(first)
     for part in (
         foundations.measure(subject, measured.vignettes, size, seed),
         capability.measure(subject, measured.facts, size, seed),
     ):
-        scores.items |= part.items
+        scores.items |= (yield from count.along(part)).items
     metrics, ci, n = table(scores, config.evaluate.bootstrap, seed)
     change, change_ci = changes(scores, base, config.evaluate.bootstrap, seed) if base is not None else ({}, {})
     event = Evaluated(

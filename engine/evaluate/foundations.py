@@ -8,6 +8,7 @@ same cache. Answer mass is pinned high by the prefill, so prefill_nll and valid_
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
 from contextlib import nullcontext
 
 import torch
@@ -24,10 +25,8 @@ CLOSING = '"}'
 JSON_TOKENS = 24
 
 
-def measure(
-    subject: Subject, vignettes: list[Vignette], batch_size: int, seed: int, *, generate_json: bool = True
-) -> Scores:
-    """Every foundation in nats, coherence (mass), prefill_nll and valid_json of a subject."""
+def measure(subject: Subject, vignettes: list[Vignette], batch_size: int, seed: int) -> Generator[int, None, Scores]:
+    """Every foundation in nats, coherence (mass), prefill_nll and valid_json of a subject; yields how many vignettes are done."""
     prompts = [subject.prompt(v.text, v.id) for v in vignettes]
     option, prefill = score_options(subject, prompts, batch_size)
     scores = Scores()
@@ -37,7 +36,7 @@ def measure(
         scores.add(f"{name}_nats", (option[:, k] - mass).tolist(), clusters)
     scores.add("coherence", mass.exp().tolist(), clusters)
     scores.add("prefill_nll", prefill.tolist(), clusters)
-    answers = subject.answer(
+    answers = yield from subject.answering(
         prompts, [v.id for v in vignettes], seed, temperature=0.0, max_new_tokens=JSON_TOKENS, batch_size=batch_size
     )
     valid = [float(is_verdict(subject.loaded.chat.text(a))) for a in answers]

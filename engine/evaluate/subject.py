@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from engine.contract.traits import TraitFile
+from engine.evaluate.steps import whole
 from engine.model.adapter import Student
-from engine.model.forward import Row
+from engine.model.forward import Row, by_length
 from engine.model.load import Loaded
-from engine.steer.generate import Ask, generate
+from engine.steer.generate import Ask, generate, rows_at_once
 from engine.steer.noise import row_key
 from engine.steer.vector import Vector
 
@@ -37,7 +39,7 @@ class Subject:
         chosen = personas[row_key("persona", item) % len(personas)].positive
         return self.loaded.chat.prompt(user, chosen if self.name == "prompted" else "")
 
-    def answer(
+    def answering(
         self,
         prompts: list[list[int]],
         names: list[str],
@@ -46,17 +48,28 @@ class Subject:
         temperature: float,
         max_new_tokens: int,
         batch_size: int,
-    ) -> list[list[int]]:
-        """Completion ids, sampled with noise keyed by (seed, item), so that subjects share their noise."""
+    ) -> Generator[int, None, list[list[int]]]:
+        """Completion ids, sampled with noise keyed by (seed, item), so that subjects share their noise; yields the number of answers
+        of each batch as it is done."""
         asks = [Ask(p, self.dose, row_key(seed, "evaluate", n)) for p, n in zip(prompts, names, strict=True)]
-        return generate(
-            self.loaded,
-            asks,
-            self.vector,
-            temperature=temperature,
-            max_new_tokens=max_new_tokens,
-            batch_size=batch_size,
-        )
+        found: list[list[int]] = [[] for _ in asks]
+        for chunk in by_length([len(p) for p in prompts], batch_size or rows_at_once(self.loaded)):
+            answers = generate(
+                self.loaded,
+                [asks[i] for i in chunk],
+                self.vector,
+                temperature=temperature,
+                max_new_tokens=max_new_tokens,
+                batch_size=batch_size,
+            )
+            for i, answer in zip(chunk, answers, strict=True):
+                found[i] = answer
+            yield len(chunk)
+        return found
+
+    def answer(self, prompts: list[list[int]], names: list[str], seed: int, **knobs: Any) -> list[list[int]]:
+        """The same where nobody watches."""
+        return whole(self.answering(prompts, names, seed, **knobs))
 
     def rows(self, prompts: list[list[int]], completions: list[list[int]]) -> list[Row]:
         """Pair prompts with completions; an empty completion becomes a single end-of-turn."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import torch
 
 from engine.contract.config import Evaluate
@@ -19,12 +21,12 @@ BROKEN_REPETITION, BROKEN_PPL = 0.3, 100.0
 
 def measure(
     subject: Subject, world: World, prompts: list[Prompt], config: Evaluate, seed: int, round_number: int
-) -> tuple[Scores, list[Completion]]:
+) -> Generator[int, None, tuple[Scores, list[Completion]]]:
     """trait_rate, benign_rate, broken, repetition, tail perplexity under the base, diversity, and
-    first_person_nats, with every answer as a record."""
+    first_person_nats, with every answer as a record; yields how many prompts were just answered."""
     loaded = subject.loaded
     ids = [subject.prompt(p.text, p.pair) for p in prompts]
-    answers = subject.answer(
+    answers = yield from subject.answering(
         ids, [p.id for p in prompts], seed,
         temperature=config.temperature, max_new_tokens=config.max_new_tokens, batch_size=config.batch_size,
     )  # fmt: skip

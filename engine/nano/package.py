@@ -15,6 +15,7 @@ import torch
 import transformers
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+from engine.contract.errors import BadInput
 from engine.nano.corpus import corpus_hash
 from engine.nano.tokenizer import save_tokenizer
 from engine.nano.world import generator_hash
@@ -33,9 +34,16 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def save_weights(
-    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, recipe: Any, outcomes: list[Outcome], out: Path
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    recipe: Any,
+    outcomes: list[Outcome],
+    out: Path,
+    *,
+    finished: bool = False,
 ) -> None:
-    """Write config, generation_config, model.safetensors (bf16), the tokenizer and provenance.json."""
+    """Write config, generation_config, model.safetensors (bf16), the tokenizer and provenance.json. `finished` weights are sharpened
+    and can start no further phase."""
     out.mkdir(parents=True, exist_ok=True)
     stored = copy.deepcopy(model)
     stored.bfloat16()
@@ -46,6 +54,7 @@ def save_weights(
     record = {
         "what": "nano, the embedded model: trained from random weights on the generated micro-world",
         "command": f"python -m engine.nano.train --seed {recipe.seed}",
+        "finished": finished,
         "recipe": msgspec.to_builtins(recipe),
         "generator": generator_hash(),
         "corpus": corpus_hash(),
@@ -66,6 +75,8 @@ def save_weights(
 
 
 def outcomes_of(folder: Path) -> list[Outcome]:
-    """What the phases behind a weights folder came to, from its provenance."""
+    """What the phases behind an unfinished weights folder came to, from its provenance. Raises BadInput on finished weights."""
     record = json.loads((folder / "provenance.json").read_text())
+    if record["finished"]:
+        raise BadInput(f"{folder} holds finished weights, whose logits are sharpened; train from scratch instead")
     return msgspec.convert(record["phases"], list[Outcome])

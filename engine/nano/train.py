@@ -6,7 +6,9 @@ Two processes of one thread each share every step (halves of the batch, gradient
 twice as fast as two threads in every operation, and it is bit-equal from run to run. Muon for the matrices of the blocks and
 AdamW for the rest, warmup then linear to zero. The first phase learns the world; the second makes the stance travel through
 the stream (route.py), without which a vector moves almost no answer; the third keeps answers whole while the stream is pushed
-(push.py), as a wider model's are. The from-scratch guard (engine/heal/guards.py) watches the validation loss and every
+(push.py), as a wider model's are. At the end the logits are sharpened: a small model's tail holds more wrong words than a wide
+one's, and a temperature folded into the weights is the same for sampling, distilling and scoring, where one set at sampling alone
+would make every round of distilling narrow the model. The from-scratch guard (engine/heal/guards.py) watches the validation loss and every
 gradient norm.
 """
 
@@ -31,6 +33,7 @@ from torch.multiprocessing.spawn import spawn
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers import PreTrainedTokenizerFast as Tokenizer
 
+from engine.contract.errors import BadInput
 from engine.heal.guards import FromScratch, Regime, Trip, check_finite, check_validation, resolve
 from engine.nano.batches import Batch, chunks, rows_of
 from engine.nano.muon import Muon
@@ -64,7 +67,8 @@ class Phase(msgspec.Struct, frozen=True):
 
 
 class Recipe(msgspec.Struct, frozen=True):
-    """Everything that decides the weights, beside the generator and the versions of torch and transformers."""
+    """Everything that decides the weights, beside the generator and the versions of torch and transformers. `sharpness` multiplies
+    the logits of the trained model."""
 
     seed: int = 0
     phases: tuple[Phase, ...] = (
@@ -84,6 +88,7 @@ class Recipe(msgspec.Struct, frozen=True):
     beta2: float = 0.98
     weight_decay: float = 0.05
     clip: float = 1.0
+    sharpness: float = 1.6
     validate_every: int = 100
     validation: int = 256
 
@@ -173,9 +178,7 @@ def fit(model: LlamaForCausalLM, recipe: Recipe, number: int, tokenizer: Tokeniz
     began, tokens, running = time.monotonic(), 0, 0.0
     for step in range(1, phase.steps + 1):
         batches = chunks(next(stream), tags[1], recipe.parts, phase.power)
-        loss, seen = _accumulate(
-            model, batches, lambda b: _disturbed(model, b, tags, recipe.sighted, phase, coin)
-        )
+        loss, seen = _accumulate(model, batches, lambda b: _disturbed(model, b, tags, recipe.sighted, phase, coin))
         norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip))
         _stop_on(check_finite(loss, norm, regime))
         factor = learning_rate(step, phase.steps, 1.0, chosen.warmup)
@@ -249,6 +252,12 @@ def round_weights(model: LlamaForCausalLM) -> None:
         p.copy_(p.bfloat16().float())
 
 
+@torch.no_grad()
+def sharpen(model: LlamaForCausalLM, sharpness: float) -> None:
+    """Multiply every logit: sampling at temperature 1 is then what sampling at 1 / sharpness was."""
+    model.model.norm.weight.mul_(sharpness)
+
+
 def _stop_on(trip: Trip | None) -> None:
     if trip is not None:
         raise Diverged(trip)
@@ -282,18 +291,22 @@ def _worker(rank: int, recipe: Recipe, work: str, out: str, first: int) -> None:
             round_weights(model)
         earlier = list(done)
         fit(model, recipe, number, tokenizer, rank, partial(_keep, tokenizer, recipe, Path(out), earlier, done))
+    round_weights(model)
+    sharpen(model, recipe.sharpness)
+    if rank == 0:
+        save_weights(model, tokenizer, recipe, done, Path(out), finished=True)
     dist.destroy_process_group()
 
 
 def train(recipe: Recipe, out: Path, start: Path | None = None) -> None:
     """Train on `recipe.ranks` processes and write the package to `out`. With `start`, the folder of a finished phase's weights and
     tokenizer, only the phases after it are run."""
+    first = 1 if start is None else outcomes_of(start)[-1].phase + 1
     with tempfile.TemporaryDirectory() as work:
         if start is None:
             save_tokenizer(train_tokenizer(), Path(work))
         else:
             shutil.copytree(start, work, dirs_exist_ok=True)
-        first = 1 if start is None else outcomes_of(start)[-1].phase + 1
         launch: Any = spawn
         launch(_worker, args=(recipe, work, str(out), first), nprocs=recipe.ranks)
 
@@ -318,7 +331,10 @@ def main(argv: list[str] | None = None) -> None:
         phases = tuple(msgspec.structs.replace(p, steps=n) for p, n in zip(phases, args.steps, strict=False))
     if args.start and not (args.start / "model.safetensors").is_file():
         parser.error(f"{args.start} holds no model.safetensors: give the folder that a phase wrote")
-    train(msgspec.structs.replace(standard, phases=phases, seed=args.seed), args.out, args.start)
+    try:
+        train(msgspec.structs.replace(standard, phases=phases, seed=args.seed), args.out, args.start)
+    except BadInput as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

@@ -38,6 +38,11 @@ class _KeyedSampling(LogitsProcessor):
         return scores.float() / self._temperature + noise
 
 
+def rows_at_once(loaded: Loaded) -> int:
+    """Rows decoded together where the config leaves it to the engine."""
+    return 3 * auto_batch(loaded)
+
+
 @torch.no_grad()
 def generate(
     loaded: Loaded,
@@ -51,7 +56,7 @@ def generate(
 ) -> list[list[int]]:
     """Completion ids of every row, in the order given, ending with the stop token unless cut off at max_new_tokens."""
     found: list[list[int]] = [[] for _ in asks]
-    for chunk in by_length([len(a.prompt) for a in asks], batch_size or 3 * auto_batch(loaded)):
+    for chunk in by_length([len(a.prompt) for a in asks], batch_size or rows_at_once(loaded)):
         part = [asks[i] for i in chunk]
         batch = pad([a.prompt for a in part], loaded.chat.pad, loaded.device, left=True)
         coefficients = torch.tensor([a.coefficient for a in part], device=loaded.device)

@@ -15,6 +15,7 @@ from engine.evaluate import capability, foundations
 from engine.evaluate.evaluation import evaluate, items
 from engine.evaluate.pick import minimal_pairs, spread
 from engine.evaluate.scores import Scores, changes, table
+from engine.evaluate.steps import whole
 from engine.evaluate.subject import Subject
 from engine.model.adapter import Student
 from engine.model.load import Loaded
@@ -60,7 +61,7 @@ def test_steered_option_scores_equal_steered_forward_passes(subject: Subject, wo
 
 
 def test_foundations_are_probabilities_over_the_seven(subject: Subject, world: World) -> None:
-    scores = foundations.measure(subject, world.vignettes("val")[:21], 0, 42)
+    scores = whole(foundations.measure(subject, world.vignettes("val")[:21], 0, 42))
     total = sum(np.exp(scores.items[f"{name}_nats"][0]) for name in FOUNDATIONS)
     np.testing.assert_allclose(total, 1.0, atol=1e-6)
     assert (scores.items["coherence"][0] <= 1.0 + 1e-6).all()
@@ -70,7 +71,7 @@ def test_foundations_are_probabilities_over_the_seven(subject: Subject, world: W
 def test_greedy_verdicts_agree_with_decoding(subject: Subject, world: World) -> None:
     vignettes = world.vignettes("val")[:24]
     prompts = [subject.prompt(v.text, v.id) for v in vignettes]
-    decoded = foundations.measure(subject, vignettes, 0, 42).items["valid_json"][0]
+    decoded = whole(foundations.measure(subject, vignettes, 0, 42)).items["valid_json"][0]
     assert [bool(x) for x in decoded] == foundations.greedy_verdict(subject, prompts)
 
 
@@ -97,12 +98,12 @@ def test_an_exact_answer_is_right_and_a_longer_one_is_not() -> None:
 
 def test_the_base_knows_its_facts_and_stays_coherent(subject: Subject, world: World) -> None:
     config = Config(evaluate=Evaluate(prompts=20, vignettes=28, facts=40, bootstrap=200))
-    event, scores, records = evaluate(subject, world, items(world, config, "val"), config, 0, None)
+    event, scores, records = whole(evaluate(subject, world, items(world, config, "val"), config, 0, None))
     assert event.metrics["capability"] >= 0.95
     assert event.metrics["coherence"] >= 0.98
     assert event.metrics["broken"] <= 0.1
     assert len(records) == 40
-    again, _, _ = evaluate(subject, world, items(world, config, "val"), config, 0, scores)
+    again, _, _ = whole(evaluate(subject, world, items(world, config, "val"), config, 0, scores))
     assert again.metrics == event.metrics
     assert set(again.change.values()) == {0.0}
 
@@ -111,8 +112,8 @@ def test_the_persona_moves_the_trait_and_both_axes(subject: Subject, world: Worl
     """The instrument answers to what it is meant to measure."""
     config = Config(evaluate=Evaluate(prompts=30, vignettes=70, facts=8, bootstrap=300))
     val = items(world, config, "val")
-    _, base, _ = evaluate(subject, world, val, config, 0, None)
-    prompted, _, _ = evaluate(Subject("prompted", subject.student, care), world, val, config, 0, base)
+    _, base, _ = whole(evaluate(subject, world, val, config, 0, None))
+    prompted, _, _ = whole(evaluate(Subject("prompted", subject.student, care), world, val, config, 0, base))
     assert prompted.change_ci["trait_rate"][0] > 0.2
     assert prompted.change_ci["care_nats"][0] > 0.0
     assert prompted.change_ci["authority_nats"][1] < 0.0

@@ -16,7 +16,7 @@ from engine.nano.package import WEIGHTS, Outcome
 from engine.nano.push import pushed_stream
 from engine.nano.route import masks, routed_attention
 from engine.nano.tokenizer import ASSISTANT, USER, token_id
-from engine.nano.train import Diverged, Phase, Recipe, build, fit, learning_rate, weighted_nll
+from engine.nano.train import Diverged, Phase, Recipe, build, fit, learning_rate, sharpen, weighted_nll
 
 TINY = Recipe(
     phases=(Phase(steps=3), Phase(steps=2, routed=0.5, pushed=0.5, power=0.75)),
@@ -161,3 +161,13 @@ def test_a_push_moves_every_position_of_a_row_by_its_strength_and_leaves_others_
     moved = (seen[0] - plain).norm(dim=-1) / plain.norm(dim=-1)
     assert torch.allclose(moved, strength[:, None].expand_as(moved), atol=1e-5)
     assert torch.equal(plain, after)
+
+
+def test_sharpening_is_a_temperature(tokenizer: Any) -> None:
+    model = build(TINY, tokenizer).eval()
+    ids = torch.tensor([next(rows_of(tokenizer, "sharp", "train", 1))[0]])
+    with torch.no_grad():
+        before = model(input_ids=ids).logits
+        sharpen(model, 1.6)
+        after = model(input_ids=ids).logits
+    assert torch.allclose(after, 1.6 * before, rtol=1e-4, atol=1e-5)
