@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 from torch import Tensor
 
-from engine.contract.config import Config
+from engine.contract.config import CONTROLS, Config
 from engine.contract.files import append_line
 from engine.contract.rundir import RunDir
 from engine.contract.traits import TraitFile
@@ -57,16 +57,23 @@ class Lab:
         if lines:
             append_line(self.out.completions, lines)
 
-    def passes(self, metrics: dict[str, float]) -> bool:
-        """Whether a round is above the coherence, capability and tail floors."""
-        floors = self.config.evaluate
-        return (
-            metrics["coherence"] >= floors.coherence_floor
-            and metrics["capability"] >= floors.capability_floor
-            and metrics["tail_ppl"] <= floors.tail_ppl_ceiling
-        )
-
     def best_round(self) -> int:
-        """The round with the highest val trait among those above the floors; 0 when none is."""
-        sound = [r for r, m in self.val_metrics.items() if self.passes(m)]
-        return max(sound, key=lambda r: (self.val_metrics[r]["trait_rate"], -r), default=0)
+        """The best of the healed rounds so far."""
+        return best_of(self.val_metrics, self.config)
+
+
+def best_of(rounds: Mapping[int, Mapping[str, float]], config: Config) -> int:
+    """The round with the highest val trait among those above the coherence, capability and tail floors; 0 when none is.
+
+    Of a control's rounds it is the last one: the highest of several that should not have moved would look as if it had."""
+    floors = config.evaluate
+    sound = [
+        r
+        for r, metrics in rounds.items()
+        if metrics["coherence"] >= floors.coherence_floor
+        and metrics["capability"] >= floors.capability_floor
+        and metrics["tail_ppl"] <= floors.tail_ppl_ceiling
+    ]
+    if config.steer.method in CONTROLS:
+        return max(sound, default=0)
+    return max(sound, key=lambda r: (rounds[r]["trait_rate"], -r), default=0)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from engine.contract.config import CONTROLS
 from engine.contract.stats import Interval, equivalent
 from journal.record import Record
 from journal.text import interval, label, number
 
-CONTROLS = ("random", "shuffled", "zero")
 METRICS = ("trait_rate", "benign_rate", "broken")
 
 

@@ -46,6 +46,10 @@ class Trait(Section):
     name: str = knob("care", "a shipped trait (care, love) or the path of a trait TOML file", min_length=1)
 
 
+CONTROLS = ("random", "shuffled", "zero")
+"""Values of steer.method that must not move the trait."""
+
+
 class Steer(Section):
     """The vector and the search for its dose (walk-C)."""
 
