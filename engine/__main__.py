@@ -1,4 +1,4 @@
-"""`python -m engine run DIR | inspect CONFIG | ladder CONFIG | talk DIR`: everything that needs torch, talking JSON lines on stdout."""
+"""`python -m engine run DIR | inspect CONFIG | splits CONFIG | ladder CONFIG | talk DIR`: the engine's side, in JSON lines."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import sys
 import warnings
 
 from engine.contract.errors import CockpitError, Exit
+from engine.contract.redact import redact, secret_values
 
-_COMMANDS = ("run", "inspect", "ladder", "talk")
+_COMMANDS = ("run", "inspect", "splits", "ladder", "talk")
 
 
 def main(argv: list[str]) -> int:
@@ -25,7 +26,7 @@ def main(argv: list[str]) -> int:
     try:
         return _dispatch(argv[0], argv[1:])
     except CockpitError as error:
-        print(str(error), file=sys.stderr)
+        print(redact(str(error), secret_values(os.environ)), file=sys.stderr)
         return error.exit
     except BrokenPipeError:
         return Exit.FAILED
@@ -40,6 +41,10 @@ def _dispatch(command: str, rest: list[str]) -> int:
         from engine.queries import inspect
 
         return inspect(rest)
+    if command == "splits":
+        from engine.queries import splits
+
+        return splits(rest)
     if command == "ladder":
         from engine.queries import ladder
 

@@ -29,6 +29,14 @@ def inspect(argv: list[str]) -> int:
     return 0
 
 
+def splits(argv: list[str]) -> int:
+    """`splits CONFIG.json`: the trait's val and test by identity as one JSON line; loads no model and no torch."""
+    from engine.evaluate.splits import splits as look
+
+    _emit(msgspec.json.encode(look(load_trait(_config(argv[0] if argv else "").trait.name))) + b"\n")
+    return 0
+
+
 def ladder(argv: list[str]) -> int:
     """`ladder CONFIG.json [--doses 0.25,0.5]`: evaluated events on val, base first, then prompted, then raw steering dose by dose."""
     parser = argparse.ArgumentParser(prog="python -m engine ladder")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import random
+import sys
 import time
 import traceback
 from pathlib import Path
@@ -16,6 +18,7 @@ from engine.contract.errors import BadInput, CockpitError, Exit, NotFinite, OutO
 from engine.contract.events import Event, RunFinished, RunStarted, encode
 from engine.contract.files import append_line, read_json
 from engine.contract.preflight import check_seal
+from engine.contract.redact import redact, secret_values
 from engine.contract.rundir import RunDir
 from engine.contract.runfile import RunFile, load_runfile
 from engine.tally import Tally
@@ -46,7 +49,7 @@ def run(argv: list[str]) -> int:
     except Exception as error:
         if any(sign in str(error).lower() for sign in ("out of memory", "can't allocate memory")):
             raise _out_of_memory(writer, str(error).splitlines()[0]) from None
-        traceback.print_exc()
+        print(redact(traceback.format_exc(), secret_values(os.environ)), file=sys.stderr)
         writer.finish("failed", f"{type(error).__name__}: {error}".splitlines()[0])
         return Exit.FAILED
     return Exit.SUCCESS
@@ -86,7 +89,7 @@ class Writer:
         self.write(
             RunFinished(
                 status=status,
-                reason=reason,
+                reason=redact(reason, secret_values(os.environ)),
                 best=self.tally.best,
                 seconds=seconds,
                 gpu_seconds=seconds if self._on_gpu else 0.0,

@@ -11,6 +11,7 @@ import json
 import re
 from typing import Any
 
+from journal import script
 from journal.record import Record
 from journal.text import plain
 from journal.verdict import verdict
@@ -53,8 +54,10 @@ def card(record: Record) -> dict[str, Any]:
         "seconds": record.result.get("seconds"),
         "started_at": record.started.at if record.started else None,
     }
+    if record.script is not None:
+        found |= script.card(record.script)
     split = record.table_split()
-    for subject in ("base", "prompted", "steered", "healed"):
+    for subject in ("base", "prompted", "steered", "healed", "model"):
         row = record.row(subject, split) or record.row(subject)
         if row is not None:
             found |= {f"{subject}.{metric}": round(value, 6) for metric, value in row.metrics.items()}

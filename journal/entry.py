@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from engine.contract.events import Evaluated
-from journal import equivalence
+from journal import equivalence, script
 from journal.fields import sixteen
 from journal.record import Record
 from journal.text import LABELS, MAIN, MISSING, cell, duration, interval, label, number, quoted, short, utc
@@ -17,9 +20,11 @@ def title(record: Record) -> str:
     if not record.status:
         hypothesis = record.preflight.get("answers", {}).get("question", {}).get("hypothesis", "")
         return quoted(f"running: {hypothesis}" if hypothesis else "running", 100)
-    if record.status != "success" and not record.row("healed"):
+    if record.status != "success" and not record.row("healed") and not record.row("model"):
         return quoted(f"{record.status}: {record.reason or 'no reason was recorded'}", 120)
     parts = [] if record.status == "success" else [record.status]
+    if record.script is not None:
+        parts = [script.outcome(record)]
     healed = record.row("healed", record.table_split()) or record.row("healed")
     base = record.row("base", healed.split) if healed else None
     if healed and "trait_rate" in healed.metrics:
@@ -41,6 +46,8 @@ def title(record: Record) -> str:
 def level(record: Record) -> str:
     """What the run can carry: a single run is exploratory, and says what it is."""
     seed = record.run.config.run.seed if record.run else record.started.seed if record.started else "unknown"
+    if record.script is not None:
+        seed = script.seed(record.script)
     words = ["smoke" if record.smoke else "exploratory", f"seed {seed}", record.preset]
     return ", ".join(words + (["touched"] if record.touched else []))
 
@@ -97,6 +104,8 @@ def body(record: Record) -> str:
 
 
 def _tables(record: Record) -> list[str]:
+    if record.script is not None:
+        return script.table(record)
     split = record.table_split()
     rows = [(s, record.row(s, split) or record.row(s)) for s in SUBJECTS]
     present = [(s, r) for s, r in rows if r is not None]
@@ -147,7 +156,9 @@ def _does_not_show(record: Record) -> str:
     missing = ["other seeds (one run is exploratory)"]
     if record.run and record.run.config.steer.method == "mean_diff":
         missing.append("that a random vector of equal norm does not do the same")
-    if not record.row("prompted", record.table_split()):
+    if record.script is not None:
+        missing.append("anything that was not reported by the script itself")
+    elif not record.row("prompted", record.table_split()):
         missing.append("that it does better than a prompt")
     if record.run and (record.run.config.model.id == "nano" or record.run.config.model.id.startswith("random:")):
         missing.append("anything about larger models")
@@ -178,10 +189,19 @@ def _folded(record: Record) -> str:
         )
         changes = ", ".join(f"{k} = {v!r}" for k, v in identities.changes.items())
         text.append(f"- changed from {quoted(record.preset)}: {quoted(changes, 600) or 'nothing'}")
+    if record.script is not None:
+        text.append(script.identity(record))
     for hit in record.preflight.get("evidence", {}).get("known_bugs", []):
         text.append(f"- {hit.get('rule')} {hit.get('state')}: {quoted(str(hit.get('cause', '')), 200)}")
     for waiver in record.preflight.get("answers", {}).get("waivers", []):
         until = f", until {waiver['expires']}" if waiver.get("expires") else ""
         text.append(f"- waived {quoted(str(waiver.get('rule')), 20)}{until}: {quoted(str(waiver.get('reason')), 300)}")
+    text += [_amended(line) for line in record.amendments if "key" in line]
     text += [f"- files in runs/{record.id}/", "", "</details>"]
     return "\n".join(text)
+
+
+def _amended(line: Mapping[str, Any]) -> str:
+    old, new = (quoted(str(line.get(side)), 80) for side in ("old", "new"))
+    when, why = str(line.get("at", ""))[:10], quoted(str(line.get("reason", "")), 200)
+    return f"- amended {when} {quoted(str(line['key']), 40)}: {old} → {new}: {why}"

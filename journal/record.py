@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from engine.contract.amend import chain_fault, read_amendments
 from engine.contract.config import Config
 from engine.contract.errors import BadInput
 from engine.contract.events import (
@@ -33,6 +34,7 @@ from engine.contract.files import read_json
 from engine.contract.preflight import seal_hash
 from engine.contract.rundir import RunDir
 from engine.contract.runfile import RunFile, load_runfile
+from journal import script
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,9 +43,13 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     attempt: int
     run: RunFile | None
+    script: script.Script | None = None  # when the run is a foreign script's, which has no config of ours
     damage: str  # what is wrong with config.json or the seal, '' when nothing
     sealed: bool  # whether preflight.json is still the one that was sealed, and that the worker started under
     preflight: dict[str, Any]
+    amendments: list[
+        dict[str, Any]
+    ]  # what was changed after the seal, oldest first; the verdict is judged against the seal
     provenance: dict[str, Any]
     result: dict[str, Any]
     facts: ModelFacts | None
@@ -85,6 +91,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def preset(self) -> str:
+        if self.script:
+            return self.script.file.name
         return (self.run.preset or "own config") if self.run else "unknown config"
 
     @property
@@ -108,21 +116,25 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 def load_record(folder: RunDir, attempt: int | None = None) -> Record:
     """Read a run folder. `attempt` limits the events to one attempt; without it, the newest counts."""
     run, damages = None, []
-    try:
-        run = load_runfile(folder.config)
-        if run.unknown:
-            damages.append(f"{folder.config} has settings that this version does not know: {', '.join(run.unknown)}")
-    except BadInput as error:
-        damages.append(str(error))
     preflight = _object(folder.preflight)
     process = _object(folder.process)
     number = attempt or int(process.get("attempt", 1))
     seen = [e for e in read_events(folder.events) if e.attempt == number]
+    foreign, wrong = script.load(folder, seen)
+    damages += [wrong] if wrong else []
+    try:
+        run = None if foreign or wrong else load_runfile(folder.config)
+        if run and run.unknown:
+            damages.append(f"{folder.config} has settings that this version does not know: {', '.join(run.unknown)}")
+    except BadInput as error:
+        damages.append(str(error))
     steps = [e for e in seen if isinstance(e, HealStep)]
     finished = [e for e in seen if isinstance(e, StageFinished)]
     started = next((e for e in seen if isinstance(e, RunStarted)), None)
-    broken = _broken_seal(preflight, started)
-    damages += [broken] if broken else []
+    under = started.preflight_hash if started else foreign.sealed_by if foreign else ""
+    broken = _broken_seal(preflight, under)
+    amendments = read_amendments(folder.amendments)
+    damages += [found for found in (broken, chain_fault(preflight, amendments)) if found]
     stages: dict[str, float] = {}
     for done in finished:
         stages[done.stage] = stages.get(done.stage, 0.0) + done.seconds
@@ -131,9 +143,11 @@ def load_record(folder: RunDir, attempt: int | None = None) -> Record:
         id=folder.id,
         attempt=number,
         run=run,
+        script=foreign,
         damage="; ".join(damages),
         sealed=bool(preflight) and not broken,
         preflight=preflight,
+        amendments=amendments,
         provenance=_object(folder.provenance),
         result=_object(folder.result),
         facts=_facts(preflight),
@@ -149,24 +163,24 @@ def load_record(folder: RunDir, attempt: int | None = None) -> Record:
         stages=stages,
         memory_mb=max((e.peak_memory_mb for e in finished), default=0.0),
         steps=len(steps),
-        tokens=sum(e.tokens for e in steps),
+        tokens=sum(e.tokens for e in steps) + (foreign.tokens if foreign else 0),
         touched=any(isinstance(e, ControlApplied) and e.request.split()[:1] == ["set"] for e in seen),
         paused=_paused(seen),
         sample=_sample(folder.completions),
     )
 
 
-def _broken_seal(preflight: dict[str, Any], started: RunStarted | None) -> str:
-    """What is wrong with the seal of preflight.json, '' when nothing."""
+def _broken_seal(preflight: dict[str, Any], under: str) -> str:
+    """What is wrong with the seal of preflight.json, '' when nothing. `under` is the seal that the run started under."""
     if not preflight:
-        return "preflight.json is missing or damaged, though the run started under one" if started else ""
+        return "preflight.json is missing or damaged, though the run started under one" if under else ""
     try:
         whole = seal_hash(preflight) == preflight.get("seal")
     except ValueError:  # NaN, which no seal has
         whole = False
     if not whole:
         return "preflight.json was changed after it was sealed"
-    if started and started.preflight_hash != preflight["seal"]:
+    if under and under != preflight["seal"]:
         return "preflight.json is not the one that the run started under"
     return ""
 

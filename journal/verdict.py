@@ -29,9 +29,12 @@ def sentence(prediction: Mapping[str, Any]) -> str:
     sign = {">=": "≥", "<=": "≤"}.get(str(prediction.get("op")), str(prediction.get("op")))
     shown = number(metric, threshold, sign=change)
     where = prediction.get("round", "best")
+    when = "best round" if where == "best" else f"round {where}"
+    if prediction.get("subject") == "model" and where == "best":
+        when = "last evaluation"  # a foreign script has no rounds of ours
     return (
         f"{label(metric)}{' change against base' if change else ''} {sign} {shown} on {prediction.get('split')} "
-        f"({prediction.get('subject')}, {'best round' if where == 'best' else f'round {where}'}), "
+        f"({prediction.get('subject')}, {when}), "
         f"confidence {number('trait_rate', prediction.get('confidence'))}"
     )
 

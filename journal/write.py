@@ -20,8 +20,9 @@ def open_entry(book: Book, record: Record) -> None:
         book.append(entry_key(record.id, record.attempt), _text(record, book.letter(date), date))
 
 
-def close_entry(book: Book, record: Record) -> str:
+def close_entry(book: Book, record: Record, *, force: bool = False) -> str:
     """Write the final text of an attempt's entry, which is appended when it is missing. Returns what a person must know, or ''.
+    An entry that was edited by hand is left alone, unless with `force`.
 
     Raises BadInput when the journal cannot be written."""
     key = entry_key(record.id, record.attempt)
@@ -31,10 +32,16 @@ def close_entry(book: Book, record: Record) -> str:
         if not letter:
             date = _date(record)
             letter = book.letter(date)
-        sibling = book.rewrite(key, _text(record, letter, date))
+        sibling = book.rewrite(key, _text(record, letter, date), force=force)
     if sibling is None:
         return ""
     return f"the entry of {key} was edited by hand and is left alone; its result is in {sibling.name}"
+
+
+def final_text(record: Record, block: Block) -> Text:
+    """What the entry of an attempt would say today, at the date and letter that its block has."""
+    date, letter = _place(block)
+    return _text(record, letter, date)
 
 
 def _text(record: Record, letter: str, date: str) -> Text:

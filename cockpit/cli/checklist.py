@@ -1,4 +1,4 @@
-"""`preflight new` and `preflight check`: starting a checklist from evidence, and seeing item by item what blocks."""
+"""`preflight new`, `check` and `amend`: starting a checklist from evidence, seeing what blocks, and changing an answer after the seal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cockpit.cli.common import AsJson, Preset, Project, Sets, emit, open_project, say
+from cockpit.cli.common import AsJson, Preset, Project, RunName, Sets, emit, open_project, say
 
 
 def new(
@@ -16,23 +16,26 @@ def new(
     preset: Preset = "",
     settings: Sets = None,
     answers: Annotated[
-        Path | None, typer.Option("--answers", help="Carry the answers of an older preflight over.")
-    ] = None,
+        str,
+        typer.Option("--answers", metavar="OLD.toml|RUN", help="Carry over the answers of an older preflight or run."),
+    ] = "",
     out: Annotated[Path | None, typer.Option("--out", help="Write here instead of stdout.")] = None,
     project: Project = None,
 ) -> None:
-    """A checklist with the facts filled in and the questions open."""
-    from cockpit.runs import drafts
+    """A checklist with the facts filled in and the questions open; what still holds of an older one stays."""
+    from cockpit.runs import carry
     from engine.contract.errors import BadInput
 
-    open_project(ctx, project)
-    text = drafts.new(preset, list(settings or []), answers)
-    if out is None:
-        print(text, end="")
-        return
-    if out.exists():
+    folder = open_project(ctx, project)
+    if out is not None and out.exists():
         raise BadInput(f"{out} exists already; name another file, or carry its answers over with --answers {out}")
-    out.write_text(text, "utf-8")
+    draft = carry.new(folder, preset, list(settings or []), answers)
+    for line in draft.said:
+        say(line)
+    if out is None:
+        print(draft.text, end="")
+        return
+    out.write_text(draft.text, "utf-8")
     say(f"wrote {out}; answer it, then: cockpit preflight check {out}")
 
 
@@ -44,44 +47,47 @@ def check(
     project: Project = None,
 ) -> int:
     """Item by item, what blocks, what is only flagged, and how to mend it. Exit code 3 while anything blocks."""
+    from cockpit.report.checklist import show
     from cockpit.report.tables import console
     from cockpit.runs import drafts
     from engine.contract.errors import Exit
-    from journal.text import duration
 
     folder = open_project(ctx, project)
     found = drafts.check(folder, file, list(settings or []))
-    code = int(Exit.REFUSED if found.blocks else Exit.SUCCESS)
     if json:
-        emit(
-            {
-                "blocks": [b._asdict() for b in found.blocks],
-                "flags": [f._asdict() for f in found.flags],
-                "known_bugs": found.bugs,
-                "gate": found.gate,
-                "estimate": {"device": found.estimate.device, "seconds": found.estimate.seconds},
-                "ready": not found.blocks,
-            }
-        )
-        return code
-    out = console()
-    for item, about in drafts.ITEMS:
-        mine = [b for b in found.blocks if b.item == item]
-        out.print(f"{'✗' if mine else '✓'} {item}  {about}", markup=False, style="" if mine else "dim")
-        for block in mine:
-            out.print(f"      {block.what}. {block.mend}", markup=False)
-        for flag in (f for f in found.flags if f.item == item):
-            out.print(f"      ! {flag.what}. {flag.mend}", markup=False)
-    for bug in found.bugs:
-        if bug["state"] != "open":
-            word = "waived" if bug["state"] == "waived" else "is what this run tests"
-            out.print(f"  {bug['rule']} {word}: {bug['cause']}", markup=False, style="dim")
-    guess = found.estimate
-    size = f"{guess.memory_bytes / 2**30:.1f} GiB"
-    out.print(f"  roughly {duration(guess.total)} on {guess.device}, {size}", markup=False, style="dim")
-    first = "" if found.gate else "cockpit fast-dev-run (there is none of this code yet), then "
-    out.print("blocked" if found.blocks else f"ready: {first}cockpit launch --preflight {file}", markup=False)
-    return code
+        emit(found.table())
+    else:
+        show(console(), found, file)
+    return int(Exit.REFUSED if found.blocks else Exit.SUCCESS)
 
 
-COMMANDS: dict[str, Callable[..., Any]] = {"new": new, "check": check}
+def amend(
+    ctx: typer.Context,
+    name: RunName,
+    reason: Annotated[str, typer.Option("--reason", help="Why the answer changes; it is kept beside it.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.NAME=VALUE", help="The answer as it is now; may repeat."),
+    ] = None,
+    json: AsJson = False,
+    project: Project = None,
+) -> None:
+    """Change an answer after the seal: appended beside it with its reason. The verdict is still judged against the seal.
+
+    Question, metric and prediction are closed once the run has evaluated anything."""
+    from cockpit.runs.amending import amend as append
+    from engine.contract.rundir import find_run
+    from journal.text import plain, short
+
+    folder = open_project(ctx, project)
+    run = find_run(folder, name)
+    lines = append(run, list(settings or []), reason)
+    if json:
+        emit(lines)
+        return
+    for line in lines:
+        print(plain(f"{short(run.id)} {line['key']}: {line['old']!r} -> {line['new']!r} ({line['reason']})", 400))
+    say("appended to amendments.jsonl; the seal stands as it was, and the verdict is judged against it")
+
+
+COMMANDS: dict[str, Callable[..., Any]] = {"new": new, "check": check, "amend": amend}

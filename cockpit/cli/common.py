@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ import typer
 Project = Annotated[
     Path | None, typer.Option("--project", help="The project folder, with runs/ and RESEARCH_JOURNAL.md.")
 ]
+Plain = Annotated[bool, typer.Option("--plain", help="Text, and not the app, on a terminal too.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, a unique prefix or ending, or last.")]
 Preset = Annotated[str, typer.Option("--preset", help="A shipped preset.")]
@@ -23,18 +25,32 @@ Sets = Annotated[
 def open_project(ctx: typer.Context, project: Path | None) -> Path:
     """The project folder of a command, with the runs that nobody closed closed. Raises BadInput when it is no folder."""
     from cockpit.runs.reconcile import reconcile
+
+    folder = project_folder(ctx, project)
+    found = reconcile(folder)
+    for closed in found.closed:
+        say(f"{closed} was not running any more; its entry is closed as killed or as it ended")
+    for restored in found.restored:
+        say(f"the entry of {restored} was missing from the journal and is written again")
+    for skipped, why in found.skipped.items():
+        say(f"{skipped} was skipped, its entry may be open: {why}")
+    return folder
+
+
+def project_folder(ctx: typer.Context, project: Path | None) -> Path:
+    """The project folder of a command. Raises BadInput when it is no folder."""
     from engine.contract.errors import BadInput
 
     above = ctx.find_root().obj
     folder = (project or (above if isinstance(above, Path) else None) or Path.cwd()).absolute()
     if not folder.is_dir():
         raise BadInput(f"{folder} is not a folder")
-    found = reconcile(folder)
-    for closed in found.closed:
-        say(f"{closed} was not running any more; its entry is closed as killed or as it ended")
-    for skipped, why in found.skipped.items():
-        say(f"{skipped} was skipped, its entry may be open: {why}")
     return folder
+
+
+def on_terminal() -> bool:
+    """Whether there is a terminal that an app can be drawn on and typed into."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def say(text: str) -> None:

@@ -84,7 +84,13 @@ def fast_dev_run(
 
 
 def remarks(record: dict[str, Any]) -> Iterator[str]:
-    """What a person should see of a seal before the run starts: waivers, bugs that the run tests, flags."""
+    """What a person should see of a seal before the run starts: what stands unchanged, waivers, bugs that the run tests, flags."""
+    from engine.contract.unchanged import spans
+    from journal.text import short
+
+    same = record["evidence"].get("unchanged") or {}
+    if same.get("items"):
+        yield f"{spans(same['items'])} unchanged since {short(same['since'])}"
     for waiver in record["answers"]["waivers"]:
         until = f" (until {waiver['expires']})" if waiver["expires"] else ""
         yield f"waived {waiver['rule']}{until}: {waiver['reason']}"
@@ -113,5 +119,5 @@ def seconds(text: str) -> float:
     except ValueError:
         value = 0.0
     if value <= 0:
-        raise BadInput(f"--time-limit {text!r} is not a duration such as 90s, 30m or 2h")
+        raise BadInput(f"{text!r} is not a duration such as 90s, 30m or 2h")
     return value

@@ -71,7 +71,7 @@ def application() -> Any:
     """The typer application with every command."""
     import typer
 
-    from cockpit.cli import checklist, home, launching, notebook, trying, watching
+    from cockpit.cli import bookkeeping, checklist, claims, home, launching, notebook, running, trying, watching
 
     app = typer.Typer(
         name="cockpit",
@@ -94,13 +94,15 @@ def application() -> Any:
     )
     for name, command in commands:
         app.command(name)(command)
+    app.command("run", context_settings=running.CONTEXT)(running.run)
     for name, group, about in (
         ("preflight", checklist.COMMANDS, "The checklist that stands before every run."),
-        ("journal", notebook.COMMANDS, "Read the research journal."),
+        ("journal", notebook.COMMANDS | bookkeeping.COMMANDS, "Read the research journal."),
+        ("claim", claims.COMMANDS, "Questions sealed before their runs, and what the runs carry."),
     ):
         sub = typer.Typer(help=about, no_args_is_help=True)
         for member, function in group.items():
-            sub.command(member)(function)
+            sub.command(member, context_settings=notebook.MINUS if member == "search" else None)(function)
         app.add_typer(sub, name=name)
     return app
 

@@ -19,6 +19,9 @@ from engine.contract.events import (
     RunFinished,
     RunResumed,
     RunStarted,
+    ScriptReported,
+    ScriptStarted,
+    ScriptStep,
     StageFinished,
     VectorExtracted,
 )
@@ -26,6 +29,8 @@ from journal.text import MAIN, duration, interval, label, number, plain
 
 LONGEST = 2000
 """Characters of a line."""
+STEP_SECONDS = 5.0
+"""Seconds of a run between two lines about a foreign script's steps."""
 
 
 class Narrator:
@@ -33,6 +38,7 @@ class Narrator:
 
     def __init__(self) -> None:
         self._tau: float | None = None
+        self._next_step = 0.0
 
     def line(self, event: Event) -> str | None:
         """The line of an event, or None."""
@@ -47,6 +53,12 @@ class Narrator:
             case RunStarted():
                 head = f"{event.run} · {event.model_class}, {event.parameters} parameters, {event.trainable} trainable a round"
                 return f"{head}, {event.device}, seed {event.seed}"
+            case ScriptStarted():
+                return f"{event.run} · {event.script}, sha256 {event.script_sha256[:12]}"
+            case ScriptReported():
+                return ", ".join(f"{name} {held}" for name, held in event.facts.items())
+            case ScriptStep():
+                return self._step(event)
             case RunResumed():
                 return f"resumed from attempt {event.from_attempt}, round {event.from_round}, {event.from_stage} step {event.from_step}"
             case StageFinished():
@@ -91,6 +103,15 @@ class Narrator:
             case _:
                 return None
 
+    def _step(self, event: ScriptStep) -> str | None:
+        """At most one line in STEP_SECONDS, so that a fast script does not flood a terminal."""
+        if event.elapsed < self._next_step:
+            return None
+        self._next_step = event.elapsed + STEP_SECONDS
+        known = {"epoch": event.epoch, "loss": event.loss, "lr": event.lr, "grad norm": event.grad_norm}
+        shown = [f"{name} {held:.4g}" for name, held in known.items() if isinstance(held, float)]
+        return f"step {event.step}: {', '.join(shown) or 'no loss reported'}"
+
     def _epoch(self, event: EpochFinished) -> str:
         text = f"epoch {event.epoch}: nll {event.train_nll:.2f}, val {event.val_nll:.2f} ({event.val_items} held out)"
         if isinstance(event.operating_kl, float):
@@ -121,6 +142,7 @@ def _kept(event: Kept) -> str:
 
 def _evaluated(event: Evaluated) -> str:
     dose = f" at dose {event.dose:.2g}" if event.subject == "steered" else ""
-    cells = ", ".join(f"{label(m)} {number(m, event.metrics[m])}" for m in MAIN if m in event.metrics)
+    main = [m for m in MAIN if m in event.metrics] or list(event.metrics)[:6]
+    cells = ", ".join(f"{label(m)} {number(m, event.metrics[m])}" for m in main)
     dropped = f", {event.dropped} unscored" if event.dropped else ""
     return f"{event.subject}{dose} on {event.split}: {cells}{dropped}"

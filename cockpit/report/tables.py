@@ -13,7 +13,7 @@ from engine.contract.events import Evaluated
 from journal.record import Record
 from journal.text import LABELS, MAIN, interval, label, number
 
-SUBJECTS = ("base", "prompted", "steered", "healed")
+SUBJECTS = ("base", "prompted", "steered", "healed", "model")
 
 
 def console(stderr: bool = False) -> Console:
@@ -49,7 +49,8 @@ def metrics(rows: Sequence[Evaluated], *, every: bool = False) -> list[str]:
     """The metrics that any row has, in house order; only the main ones unless `every`."""
     present = {name for row in rows for name in row.metrics}
     known = [m for m in (LABELS if every else MAIN) if m in present]
-    return known + (sorted(present - set(LABELS)) if every else [])
+    foreign = every or not known  # a script's metrics have names of its own
+    return known + (sorted(present - set(LABELS)) if foreign else [])
 
 
 def ladder_row(table: Table, event: Evaluated) -> None:

@@ -1,22 +1,21 @@
-"""Checklists on the way to a seal: a new one from evidence, an older one carried over, and the check of one item by item."""
+"""The check of one checklist: everything that stands against launching with it, and everything a person should see beside that."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-import tomlkit
 
-from cockpit.runs import engine, evidence
+from cockpit.runs import evidence, tally
+from cockpit.runs.survey import Survey, changes, survey
+from cockpit.runs.tally import Tally
 from engine.contract import preflight
 from engine.contract.answers import load_answers
-from engine.contract.errors import BadInput
 from engine.contract.estimate import Estimate, estimate
 from engine.contract.preflight import Block
-from engine.contract.resolve import preset_table, read_toml, resolve
+from engine.contract.resolve import resolve
 
 ITEMS = (
     ("K0", "math: what is optimised, and what is unnecessary"),
@@ -32,55 +31,68 @@ ITEMS = (
 
 
 class Check(NamedTuple):
-    """What stands against a checklist. `gate` is the fast-dev-run that opens it, '' when there is none."""
+    """What stands against a checklist. `gate` is the fast-dev-run that opens it, '' when there is none, 'waived: why' when it is."""
 
     blocks: list[Block]
     flags: list[Block]
     bugs: list[dict[str, Any]]
     gate: str
     estimate: Estimate
+    known: Survey
+    changes: dict[str, Any]
+    tally: dict[str, Tally]
 
-
-def new(preset: str, sets: Sequence[str], older: Path | None) -> str:
-    """The text of a new checklist: the template, over it the answers of an older one, over these the facts. Raises BadInput."""
-    carried = load_answers(older) if older else None
-    if carried is not None and not preset:
-        preset, sets = carried.preset, [*carried.set, *sets]
-    if not preset:
-        raise BadInput("name what it is for: --preset nano-care, or --answers OLD.toml")
-    config = resolve(preset, sets=sets)
-    facts = engine.inspect(config)
-    template = (resources.files("engine") / "presets" / "preflight" / "template.toml").read_text("utf-8")
-    document: Any = tomlkit.parse(template)
-    if older is not None:
-        for key, value in read_toml(older).items():
-            if isinstance(value, dict):
-                for name, answer in value.items():
-                    document[key][name] = answer
-            else:
-                document[key] = value
-    document["preset"], document["set"] = preset, list(sets)
-    shipped = preset_table(preset).get("waivers")
-    if shipped and "waivers" not in document:
-        document["waivers"] = shipped
-    for section, values in evidence.prefill(config, facts).items():
-        for name, value in values.items():
-            if section != "direction" and not (section == "metric" and document[section].get(name)):
-                document[section][name] = value
-    return tomlkit.dumps(document)
+    def table(self) -> dict[str, Any]:
+        """As JSON-ready values."""
+        same = self.known.since
+        return {
+            "blocks": [b._asdict() for b in self.blocks],
+            "flags": [f._asdict() for f in self.flags],
+            "known_bugs": self.bugs,
+            "waivers": [w.model_dump(mode="json") for w in self.known.answers.waivers],
+            "unchanged": {
+                "since": same.id if same else "",
+                "items": same.unchanged if same else [],
+                "acknowledged": bool(self.known.answers.acknowledged),
+                "moved": {k: [m._asdict() for m in v] for k, v in same.moved.items()} if same else {},
+            },
+            "near": [
+                {
+                    "run": n.run.id,
+                    "status": n.run.status,
+                    "failed": n.run.failed,
+                    "title": n.run.title,
+                    "distance": round(n.distance, 3),
+                    "differs": [d._asdict() for d in n.differs],
+                }
+                for n in self.known.near
+            ],
+            "comparison": self.known.comparison.table() if self.known.comparison else None,
+            "notes": [q._asdict() for q in self.known.quotes],
+            "splits": msgspec.to_builtins(self.known.prior.splits),
+            "tally": {item: t._asdict() for item, t in self.tally.items()},
+            "gate": self.gate,
+            "estimate": {"device": self.estimate.device, "seconds": self.estimate.seconds},
+            "ready": not self.blocks,
+        }
 
 
 def check(project: Path, file: Path, sets: Sequence[str] = ()) -> Check:
     """Everything that stands against launching with this checklist. Raises BadInput when it cannot be read."""
     answers = load_answers(file)
     config = resolve(answers.preset or None, sets=[*answers.set, *sets])
-    facts = engine.inspect(config)
-    prior = evidence.gather(project, answers.prior.comparator)
-    hits = preflight.bugs(answers, config, facts, prior)
+    known = survey(project, answers, config)
+    answers, facts, prior = known.answers, known.facts, known.prior
+    blocks = preflight.blocks(answers, config, facts, prior)
+    tally.note(project, file, "check", blocks)
+    waived = [w.reason for w in answers.waivers if w.rule == preflight.GATE]
     return Check(
-        blocks=preflight.blocks(answers, config, facts, prior),
-        flags=preflight.flags(answers, config, prior),
-        bugs=[msgspec.to_builtins(hit) for hit in hits],
-        gate=evidence.green_gate(project),
+        blocks=blocks,
+        flags=preflight.flags(answers, config, prior, facts),
+        bugs=[msgspec.to_builtins(hit) for hit in preflight.bugs(answers, config, facts, prior)],
+        gate=evidence.green_gate(project) or (f"waived: {waived[0]}" if waived else ""),
         estimate=estimate(config, facts),
+        known=known,
+        changes=changes(answers, config),
+        tally=tally.tally(project, prior.sealed),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -10,6 +11,7 @@ from cockpit.runs import evidence
 from engine.contract.errors import STATUS_EXIT, BadInput, Exit
 from engine.contract.events import RunFinished, now, read_events
 from engine.contract.files import write_json
+from engine.contract.redact import redact, secret_values
 from engine.contract.rundir import RunDir
 from journal.book import Book
 from journal.entry import title
@@ -105,9 +107,10 @@ def _standing(folder: RunDir, attempt: int, by: By) -> dict[str, Any]:
 
 def _result(folder: RunDir, attempt: int, how: Ending, seconds: float | None, by: By) -> dict[str, Any]:
     record = load_record(folder, attempt)
+    identity = record.run or (record.script.file if record.script else None)
     return {
         "status": how.status,
-        "reason": plain(how.reason, 500),
+        "reason": redact(plain(how.reason, 500), secret_values(os.environ)),
         "exit": how.exit,
         "attempt": attempt,
         "by": by,
@@ -115,8 +118,8 @@ def _result(folder: RunDir, attempt: int, how: Ending, seconds: float | None, by
         "seconds": round(_seconds(folder, attempt) if seconds is None else seconds, 3),
         "smoke": record.smoke,
         "code_hash": record.provenance.get("code_hash", "unknown"),
-        "config_hash": record.run.config_hash if record.run else "unknown",
-        "family_hash": record.run.family_hash if record.run else "unknown",
+        "config_hash": identity.config_hash if identity else "unknown",
+        "family_hash": identity.family_hash if identity else "unknown",
         "best": record.best,
         "logged": False,
     }

@@ -1,4 +1,4 @@
-"""What this project already knows when a run is asked for: the finished runs as priors, and the gate of the fast-dev-run."""
+"""What this project already knows when a run is asked for: finished runs and seals as priors, and the gate of the fast-dev-run."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from engine.contract.errors import BadInput, Refused
 from engine.contract.facts import ModelFacts
 from engine.contract.files import read_json
 from engine.contract.hashes import code_hash
-from engine.contract.preflight import GATE, standing
-from engine.contract.prior import Prior, PriorRun
+from engine.contract.preflight import GATE, seal_hash, standing
+from engine.contract.prior import Prior, PriorRun, Sealed
 from engine.contract.rundir import RunDir, all_runs, find_run
 from engine.contract.runfile import load_runfile
 from journal.record import Record
 
 NEWEST = 200
 """Finished runs that are looked at, newest first."""
+
+
+MEASURED = ("operating_kl", "base_trait_rate", "tokenizer_hash", "metric_version")
+"""What result.json keeps of a run for later ones."""
 
 
 def gather(project: Path, comparator: str = "none") -> Prior:
@@ -33,6 +37,45 @@ def gather(project: Path, comparator: str = "none") -> Prior:
         except BadInput:
             chosen = None
     return Prior(runs=found, comparator=chosen)
+
+
+def seals(project: Path) -> list[Sealed]:
+    """The seal of every run of a project, newest first, whether the run has finished or not."""
+    return [found for folder in reversed(all_runs(project)[-NEWEST:]) if (found := sealed(folder)) is not None]
+
+
+def sealed(folder: RunDir) -> Sealed | None:
+    """A run's seal; None when it has none that is whole."""
+    try:
+        record = read_json(folder.preflight)
+        run = load_runfile(folder.config)
+        if seal_hash(record) != record["seal"]:
+            return None
+        return Sealed(
+            id=folder.id,
+            preset=run.preset,
+            smoke=run.config.run.smoke,
+            answers=dict(record["answers"]),
+            config=dict(record["config"]),
+            axes=list(record["axes"]),
+            model_hash=str(record["model_hash"]),
+            trait_hash=str(record["trait_hash"]),
+            evidence=dict(record["evidence"]),
+            metric_version=int(record.get("metric_version", 0)),
+        )
+    except (BadInput, KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def require_logged(folder: RunDir) -> None:
+    """Analysis comes after the entry (K10, K16 c). Raises Refused while the run's entry is open."""
+    if finished(folder):
+        return
+    how = "its end is not in the journal yet" if result(folder) else "it has not ended"
+    raise Refused(
+        f"{folder.id} cannot be analysed: {how}. Watch it with `cockpit attach {folder.id}`; "
+        "its entry is closed when it ends, whatever the end"
+    )
 
 
 def finished(folder: RunDir) -> bool:
@@ -132,5 +175,6 @@ def _prior(folder: RunDir) -> PriorRun | None:
         trait_hash=run.trait_hash,
         config=run.config.flat(),
         missed=ended.get("verdict") == "missed" and bool(ended.get("condemned")),
-        **ended.get("measured", {"tokenizer_hash": ""}),
+        title=str(ended.get("title", "")),
+        **{"tokenizer_hash": "", **{k: v for k, v in ended.get("measured", {}).items() if k in MEASURED}},
     )

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cockpit.runs import engine, evidence, processes
+from cockpit.runs import engine, evidence, processes, tally
 from cockpit.runs.ending import last_line
 from cockpit.runs.provenance import gpus, provenance
+from cockpit.runs.splits import splits
+from cockpit.runs.survey import survey
 from engine.contract.answers import Answers, load_answers
 from engine.contract.config import Config
 from engine.contract.errors import BadInput, CockpitError, Refused
@@ -20,7 +22,7 @@ from engine.contract.events import now
 from engine.contract.facts import ModelFacts
 from engine.contract.files import write_atomic, write_json
 from engine.contract.hashes import SEED_AXIS
-from engine.contract.preflight import check_seal, outside, seal
+from engine.contract.preflight import blocks, check_seal, outside, seal
 from engine.contract.resolve import resolve
 from engine.contract.rundir import RunDir, create
 from engine.contract.runfile import RunFile
@@ -72,13 +74,19 @@ def prepare(
             f"{preflight} was answered for another family, which differs in {shown}{more}: "
             "declare these as axes, or answer a preflight for this config"
         )
+    if not answers.acknowledged:
+        evidence.check_gate(project, answers)  # before seconds are spent on the model
+    known = survey(project, answers, config)
+    answers, facts = known.answers, known.facts
     gate = evidence.check_gate(project, answers)
-    facts = engine.inspect(config)
     if config.model.device == "cuda" and not facts.cuda:
         raise BadInput(_NO_CUDA.format(model=config.model.id))
-    prior = evidence.gather(project, answers.prior.comparator)
     found = {"gate": gate, "estimate": _estimate(config, facts), "comparator": answers.prior.comparator}
-    record = seal(answers, config, facts, trait_hash, prior, evidence=found)
+    try:
+        record = seal(answers, config, facts, trait_hash, known.prior, evidence=found | known.evidence())
+    except Refused:
+        tally.note(project, preflight, "launch", blocks(answers, config, facts, known.prior))
+        raise
     return Plan(_runfile(config, preset, answers, trait_hash, facts), record, preset or "own")
 
 
@@ -152,7 +160,8 @@ def seal_smoke(config: Config, preset: str, answers: Answers, facts: ModelFacts)
     from engine.contract.prior import Prior
 
     trait_hash = load_trait(config.trait.name).hash
-    record = seal(answers, config, facts, trait_hash, Prior(), evidence={"gate": "this run is the gate"})
+    prior = Prior(splits=splits(config))
+    record = seal(answers, config, facts, trait_hash, prior, evidence={"gate": "this run is the gate"})
     run = _runfile(config, preset, answers, trait_hash, facts)
     try:
         check_seal(record, run)

@@ -101,6 +101,22 @@ def sources(root: Path) -> tuple[str, bool, str]:
     return commit, True, (status + "\n" + diff)[:_LONGEST_DIFF]
 
 
+def repository(script: Path) -> tuple[str, bool, str]:
+    """(commit, dirty, the script's path) in the repository that holds a script; without one, or untracked, it is dirty.
+
+    A journal and runs in the same repository make nothing dirty."""
+    root = (_run(script.parent, "rev-parse", "--show-toplevel") or "").strip()
+    commit = (_run(script.parent, "rev-parse", "HEAD") or "").strip()
+    if not root or not commit:
+        return "unknown", True, script.name
+    inside = (_run(script.parent, "ls-files", "--full-name", "--error-unmatch", "--", script.name) or "").strip()
+    if not inside:
+        return commit, True, script.name
+    kept = (":(top)", ":(exclude,glob)**/RESEARCH_JOURNAL*", ":(exclude,glob)**/runs/**")
+    status = _run(Path(root), "status", "--porcelain", "--untracked-files=no", "--", *kept)
+    return commit, status is None or bool(status.strip()), inside
+
+
 def _run(root: Path, *arguments: str) -> str | None:
     """git's stdout, or None when git is missing or refuses."""
     command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C", str(root), *arguments]

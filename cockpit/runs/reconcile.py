@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,25 +11,32 @@ from cockpit.runs import evidence, processes
 from cockpit.runs.ending import Ending, ending, finish
 from engine.contract.errors import BadInput, Exit
 from engine.contract.rundir import RunDir, all_runs
+from journal.book import Book, entry_key
+from journal.index import rows
+from journal.record import load_record
 from journal.text import plain
+from journal.write import close_entry
 
 YOUNG = 10.0
 """Seconds a fresh folder has to say who runs it."""
 
 
 class Reconciled(NamedTuple):
-    """Ids of the runs that were closed, and of those that were left for the next command, with the reason."""
+    """Ids of the runs that were closed, of those that were left for the next command with the reason, and of those whose closed
+    entry had vanished from the journal and was written again."""
 
     closed: list[str]
     skipped: dict[str, str]
+    restored: list[str]
 
 
 def reconcile(project: Path) -> Reconciled:
     """Close every run of this host whose processes are gone. Idempotent by (run, attempt).
 
     Whatever is wrong with one folder, or with the journal, leaves that run for the next command and stops no other."""
-    done = Reconciled([], {})
-    for folder in all_runs(project):
+    done = Reconciled([], {}, [])
+    folders = all_runs(project)
+    for folder in folders:
         try:
             if evidence.finished(folder) and not _newer_attempt(folder):
                 continue
@@ -36,7 +44,49 @@ def reconcile(project: Path) -> Reconciled:
                 done.closed.append(folder.id)
         except Exception as error:
             done.skipped[folder.id] = plain(f"{type(error).__name__}: {error}", 300)
+    _restore(project, folders, done)
     return done
+
+
+def _restore(project: Path, folders: Sequence[RunDir], done: Reconciled) -> None:
+    """Write again what an editor's save took out of the journal: the entries of closed runs, and their results.
+
+    Looked for only when the journal is not the file that was found whole before."""
+    book, seen = Book(project), project / "runs" / ".index" / "whole"
+    closed = [folder for folder in folders if folder.id not in done.skipped]
+    if not closed or _whole(book, seen):
+        return
+    try:
+        entries = {row.key: row for row in reversed(rows(project)) if row.kind == "run"}
+        for folder in closed:
+            result = evidence.result(folder)
+            if not result.get("logged"):
+                continue
+            attempt = int(result.get("attempt", 1))
+            row = entries.get(entry_key(folder.id, attempt))
+            if row is None or (row.intact and row.data.get("status") == "running"):
+                close_entry(book, load_record(folder, attempt))
+                done.restored.append(folder.id)
+        seen.parent.mkdir(parents=True, exist_ok=True)
+        seen.write_text(_stamp(book))
+    except Exception as error:
+        done.skipped["RESEARCH_JOURNAL.md"] = plain(f"{type(error).__name__}: {error}", 300)
+
+
+def _whole(book: Book, seen: Path) -> bool:
+    try:
+        return seen.read_text() == _stamp(book)
+    except OSError:
+        return False
+
+
+def _stamp(book: Book) -> str:
+    """What changes with the file; '' without one."""
+    try:
+        stat = book.path.stat()
+    except OSError:
+        return ""
+    return f"{stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
 
 
 def close_if_dead(project: Path, folder: RunDir) -> bool:

@@ -10,6 +10,7 @@ from cockpit.runs import evidence, processes
 from engine.contract.errors import BadInput
 from engine.contract.rundir import RunDir
 from engine.contract.runfile import load_runfile
+from engine.contract.script import load_script
 from journal.entry import title
 from journal.fields import sixteen
 from journal.record import Record, load_record
@@ -22,7 +23,7 @@ def summary(folder: RunDir) -> dict[str, Any]:
     ended = evidence.result(folder)
     if ended.get("logged") and "title" in ended:
         try:
-            run = load_runfile(folder.config)
+            named = _named(folder, ended)
         except BadInput:
             return _live(folder)
         return {
@@ -30,16 +31,23 @@ def summary(folder: RunDir) -> dict[str, Any]:
             "status": ended["status"],
             "state": ended["status"],
             "reason": ended["reason"],
-            "preset": run.preset,
-            "trait": run.config.trait.name,
-            "seed": run.config.run.seed,
-            "smoke": run.config.run.smoke,
+            **named,
             "best": ended["best"],
             "seconds": ended["seconds"],
             "verdict": ended["verdict"],
             "outcome": unquoted(ended["title"]),
         }
     return _live(folder)
+
+
+def _named(folder: RunDir, ended: dict[str, Any]) -> dict[str, Any]:
+    """What was run, from config.json. Raises BadInput when it cannot be read."""
+    if script := load_script(folder.config):
+        seed = str(ended.get("fields", {}).get("Seed", ""))
+        return {"preset": script.name, "trait": "", "seed": int(seed) if seed.isdecimal() else None, "smoke": False}
+    run = load_runfile(folder.config)
+    names = {"preset": run.preset, "trait": run.config.trait.name}
+    return {**names, "seed": run.config.run.seed, "smoke": run.config.run.smoke}
 
 
 def _live(folder: RunDir, record: Record | None = None) -> dict[str, Any]:
@@ -51,7 +59,7 @@ def _live(folder: RunDir, record: Record | None = None) -> dict[str, Any]:
         "reason": record.reason,
         "preset": record.preset,
         "trait": record.run.config.trait.name if record.run else "",
-        "seed": record.run.config.run.seed if record.run else None,
+        "seed": record.run.config.run.seed if record.run else record.script.file.seed if record.script else None,
         "smoke": record.smoke,
         "round": record.round,
         "stage": record.stage,

@@ -120,11 +120,13 @@ class Waiver(Item):
 
 
 class Answers(Item):
-    """The whole file. `preset` and `set` are the base config this preflight is for, `axes` the knobs that may differ under it."""
+    """The whole file. `preset` and `set` are the base config this preflight is for, `axes` the knobs that may differ under it;
+    `acknowledged` names the run since whose seal the unchanged items stand ('' while that is asked and not answered)."""
 
     preset: str = ""
     set: tuple[str, ...] = ()
     axes: tuple[str, ...] = ()
+    acknowledged: str | None = None
     math: Math = Math()
     tokenization: Tokenization = Tokenization()
     architecture: Architecture = Architecture()

@@ -163,9 +163,10 @@ class RoundBaked(Event, frozen=True, kw_only=True, tag="round_baked"):
 
 class Evaluated(Event, frozen=True, kw_only=True, tag="evaluated"):
     """`ci` is the 95% interval of each metric, `change` and `change_ci` the paired difference to the base on the same items,
-    `dropped` the number of answers that could not be scored, `n` the items behind each metric."""
+    `dropped` the number of answers that could not be scored, `n` the items behind each metric. The subject `model` is what a foreign
+    script trains; its metrics have names and meanings of the script's own, which metric_version 0 says."""
 
-    subject: Literal["base", "prompted", "steered", "healed"]
+    subject: Literal["base", "prompted", "steered", "healed", "model"]
     split: Literal["val", "test"]
     metrics: dict[str, float]
     ci: dict[str, tuple[float, float]]
@@ -221,6 +222,37 @@ class RunFinished(Event, frozen=True, kw_only=True, tag="run_finished"):
     reveals: int = 0
 
 
+class ScriptStarted(Event, frozen=True, kw_only=True, tag="script_started"):
+    """A foreign script was started under its seal, in the place that run_started has for the loop."""
+
+    run: str
+    script: str
+    script_sha256: str
+    argv_hash: str
+    code_hash: str
+    preflight_hash: str
+    schema: int = SCHEMA
+
+
+class ScriptReported(Event, frozen=True, kw_only=True, tag="script_reported"):
+    """What a script says of its model, data and settings; a later report of the same name replaces the earlier one."""
+
+    facts: dict[str, int | float | str]
+
+
+class ScriptStep(Event, frozen=True, kw_only=True, tag="script_step"):
+    """One step of a foreign training loop: what it reported, nothing else. `step` as the script counts, `loss` in its own unit."""
+
+    step: int
+    epoch: Number = UNSET
+    loss: Number = UNSET
+    lr: Number = UNSET
+    grad_norm: Number = UNSET
+    tokens: int | UnsetType = UNSET
+    tokens_per_second: Number = UNSET
+    values: dict[str, float] = {}
+
+
 AnyEvent = (
     RunStarted
     | RunResumed
@@ -241,6 +273,9 @@ AnyEvent = (
     | ControlApplied
     | Note
     | RunFinished
+    | ScriptStarted
+    | ScriptReported
+    | ScriptStep
 )
 
 _encoder = msgspec.json.Encoder()

@@ -9,32 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Literal
 
 import msgspec
 
 from engine.contract.config import Config
 from engine.contract.events import METRIC_VERSION
 from engine.contract.facts import ModelFacts
-from engine.contract.prior import Prior, PriorRun
-
-State = Literal["open", "waived", "tested"]
-
-
-class Hit(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule that matches. `knobs` are the settings behind it, `state` says whether it still blocks."""
-
-    rule: str
-    symptom: str
-    cause: str
-    fix: str
-    knobs: list[str]
-    state: State = "open"
-
-    def line(self) -> str:
-        """One line for a person: what will happen, why, and what to do."""
-        return f"{self.rule}: {self.cause}. It leads to: {self.symptom}. Fix: {self.fix}"
-
+from engine.contract.prior import Hit, Prior, PriorRun, State
 
 Rule = Callable[[Config, ModelFacts, Prior], Hit | None]
 RULES: dict[str, Rule] = {}
@@ -53,9 +34,9 @@ def rule(name: str) -> Callable[[Rule], Rule]:
 def settle(
     config: Config, facts: ModelFacts, prior: Prior, axes: Iterable[str] = (), waived: Iterable[str] = ()
 ) -> list[Hit]:
-    """Every hit with its state: open blocks, waived and tested are printed."""
+    """Every hit, of these rules and of the project's own, with its state: open blocks, waived and tested are printed."""
     axes, waived = set(axes), set(waived)
-    hits = [hit for check in RULES.values() if (hit := check(config, facts, prior)) is not None]
+    hits = [hit for check in RULES.values() if (hit := check(config, facts, prior)) is not None] + prior.project_bugs
     return [msgspec.structs.replace(hit, state=_state(hit, axes, waived)) for hit in hits]
 
 

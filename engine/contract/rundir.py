@@ -49,6 +49,10 @@ class RunDir:
         return self.path / "preflight.json"
 
     @property
+    def amendments(self) -> Path:
+        return self.path / "amendments.jsonl"
+
+    @property
     def provenance(self) -> Path:
         return self.path / "provenance.json"
 

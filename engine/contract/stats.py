@@ -81,6 +81,24 @@ def t_interval(members: Sequence[float], level: float = 0.95) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
+def welch(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> Interval:
+    """Welch's t interval on mean(a) - mean(b) of independent seeds, without the assumption of equal spread.
+
+    Degrees of freedom after Satterthwaite. Raises ValueError below two members on a side."""
+    x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if min(x.size, y.size) < 2:
+        raise ValueError("a Welch interval needs at least two seeds on each side")
+    u, v = float(x.var(ddof=1)) / x.size, float(y.var(ddof=1)) / y.size
+    change = float(x.mean() - y.mean())
+    widest = max(u, v)
+    if widest == 0.0:
+        return Interval(change, change, change)
+    p, q = u / widest, v / widest  # scaled, so that the squares of tiny variances do not vanish
+    freedom = (p + q) ** 2 / (p * p / (x.size - 1) + q * q / (y.size - 1))
+    half = float(stdtrit(freedom, 0.5 + level / 2)) * float(np.sqrt(u + v))
+    return Interval(change, change - half, change + half)
+
+
 def equivalent(interval: Interval, margin: float) -> bool:
     """Whether a difference's interval lies inside plus or minus the stated margin."""
     if margin <= 0:

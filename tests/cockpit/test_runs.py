@@ -105,7 +105,9 @@ def test_what_reads_speaks_to_a_person(shared: Shared, cli: Cli) -> None:
     assert "healed − base" in shown
     assert "run.rounds = 1" in shown
     assert shared.real.id in cli("runs", project=shared.project).stdout
-    assert cli("journal", "list", project=shared.project).stdout.splitlines()[0].count("-") >= 2
+    listed = cli("journal", "list", project=shared.project).stdout.splitlines()
+    assert listed[0].split()[:3] == ["when", "run", "hypothesis"]
+    assert f"-{shared.real.id[-4:]}" in listed[2]
     assert "**Asked.**" in cli("journal", "show", project=shared.project).stdout
     assert "Next:" in cli(project=shared.project).stdout
 

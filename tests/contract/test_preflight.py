@@ -208,6 +208,10 @@ def test_k16_a_waiver_has_a_known_rule_a_reason_and_time_left(spoilt: Spoil, fac
         {"rule": "KB34", "reason": "A good reason.", "expires": date(2020, 1, 1)},
     ):
         assert "K8" in items(spoilt(waivers=[waiver]), facts, config=config), waiver
+    expired = {"rule": "KB34", "reason": "A good reason.", "expires": date(2020, 1, 1)}
+    said = [b.what for b in blocks(spoilt(waivers=[expired]), config, facts, Prior())]
+    assert "the waiver of KB34 expired on 2020-01-01" in said
+    assert any(what.startswith("known bug KB34") for what in said), "an expired waiver waives nothing"
     lasting = {"rule": "KB34", "reason": "A good reason.", "expires": date(2999, 1, 1)}
     assert "K8" not in items(spoilt(waivers=[lasting]), facts, config=config)
 

@@ -73,7 +73,7 @@ def test_no_value_of_a_sealed_record_can_be_changed(data: st.DataObject) -> None
         check_seal(record, runfile())
 
 
-def test_no_record_at_all_is_refused() -> None:
+def test_k16a_no_record_at_all_is_refused() -> None:
     for nothing in ({}, {"seal": None}, [], "x"):
         with pytest.raises(Refused, match="cockpit preflight new"):
             check_seal(nothing, runfile())

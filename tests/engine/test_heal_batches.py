@@ -81,8 +81,8 @@ def test_a_barrier_out_of_reach_is_told_while_the_round_heals(world: World, tau:
 def test_a_loss_that_is_not_a_number_ends_the_run_before_the_step(world: World) -> None:
     """A5, FAULTS 1: the embedding turns NaN under the training run's feet; no adapter weight is touched."""
     loaded = load(Model())
-    ids = [loaded.chat.prompt(p.text) for p in world.prompts("train")[:6]]
-    rows = [Row(i, loaded.chat.completion("I obey.")) for i in ids]
+    prompts = [p for p in world.prompts("train") if p.kind == "trait"][:6]
+    rows = [Row(loaded.chat.prompt(p.text), loaded.chat.completion(world.choices(p)[1])) for p in prompts]
     config = Config(heal=Heal(epochs=3, batch_size=4), evaluate=Evaluate(probes=0))
     student = Student(loaded, config.heal)
     stream = heal(

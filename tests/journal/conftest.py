@@ -14,12 +14,15 @@ import pytest
 from engine.contract import events as e
 from engine.contract.answers import parse_answers
 from engine.contract.facts import ModelFacts
-from engine.contract.files import append_line, write_json
+from engine.contract.files import append_line, read_json, write_json
 from engine.contract.preflight import seal
 from engine.contract.prior import Prior
 from engine.contract.resolve import resolve
 from engine.contract.rundir import RunDir, runs_folder
 from engine.contract.runfile import RunFile
+from journal.book import Book
+from journal.record import load_record
+from journal.write import close_entry
 
 EXAMPLE = Path(__file__).parents[2] / "examples/preflight/nano-care.toml"
 FACTS = msgspec.convert(
@@ -82,3 +85,27 @@ def make_run(tmp_path: Path) -> Maker:
         return folder
 
     return make
+
+
+FINISHED = e.RunFinished(status="success", reason="all rounds done", best=2, seconds=60.0, tokens=1000)
+Logged = Callable[..., str]
+
+
+@pytest.fixture
+def logged(make_run: Maker, tmp_path: Path) -> Logged:
+    """logged('k3f9', trait=.93) makes a finished run with its closed entry in the journal, by the code that a real one takes."""
+
+    def log(
+        tail: str, *, trait: float = 0.93, status: str = "success", day: int = 4, seed: int = 42, **more: Any
+    ) -> str:
+        name = f"202606{day:02d}T101347-nano-care-{tail}"
+        events: list[e.Event] = [msgspec.structs.replace(STARTED, seed=seed), evaluated("base", 0.26)]
+        if status == "success":
+            events += [evaluated("healed", trait, round=2), FINISHED]
+        sets = [f"run.seed={seed}", *more.pop("sets", [])]
+        folder = make_run(name, events, status=status, sets=sets, **more)
+        close_entry(Book(tmp_path), load_record(folder))
+        write_json(folder.result, read_json(folder.result) | {"logged": True})
+        return name
+
+    return log

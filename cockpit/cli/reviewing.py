@@ -1,0 +1,220 @@
+"""`journal review`, `note` and `promote`: what is said of an entry after it was written, always by appending."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cockpit.cli.common import AsJson, Project, RunName, emit, open_project, say
+
+if TYPE_CHECKING:
+    from journal.book import Book
+    from journal.index import Row
+
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; goes with any of the others.")]
+
+
+def review(
+    ctx: typer.Context,
+    name: RunName,
+    reviewed: Annotated[bool, typer.Option("--reviewed", help="You read it, and it stands.")] = False,
+    draft: Annotated[bool, typer.Option("--draft", help="Back to not reviewed.")] = False,
+    state: Annotated[str, typer.Option("--state", metavar="STATE", help="reviewed or draft, by name.")] = "",
+    retract: Annotated[str, typer.Option("--retract", metavar="REASON", help="It is wrong; claims drop it.")] = "",
+    superseded: Annotated[
+        str, typer.Option("--superseded-by", metavar="RUN", help="Another run takes its place.")
+    ] = "",
+    condemn: Annotated[
+        str, typer.Option("--condemn", metavar="REASON", help="A miss that must not be run again unchanged.")
+    ] = "",
+    pardon: Annotated[str, typer.Option("--pardon", metavar="REASON", help="Take a --condemn back.")] = "",
+    reason: Reason = "",
+    json: AsJson = False,
+    project: Project = None,
+) -> None:
+    """Say how an entry stands. Nothing is erased: each review is a line of its own, and the newest decides."""
+    from engine.contract.errors import BadInput
+    from journal.index import find_row, rows
+    from journal.text import short
+
+    options = {
+        "--reviewed": reviewed, "--draft": draft, "--state": state, "--retract": retract,
+        "--superseded-by": superseded, "--condemn": condemn, "--pardon": pardon,
+    }  # fmt: skip
+    given = [option for option, value in options.items() if value]
+    if len(given) != 1:
+        raise BadInput(f"say one of {', '.join(options)}" + (f"; not {' and '.join(given)} at once" if given else ""))
+    if state not in ("", "reviewed", "draft"):
+        raise BadInput(f"--state takes reviewed or draft, not {state!r}; retract with --retract REASON")
+    folder, row = _row(ctx, project, name)
+    if retract:
+        key = _say(folder, row, "retracted", state="retracted", reason=retract)
+    elif superseded:
+        found = rows(folder)
+        other = find_row(found, superseded, folder).key
+        if other == row.key:
+            raise BadInput(f"{row.key} cannot supersede itself")
+        what = f"superseded by {short(other)}"
+        key = _say(folder, row, what, state="superseded", superseded_by=other, reason=reason)
+    elif condemn or pardon:
+        key = _condemn(folder, row, condemn or pardon, condemned=bool(condemn))
+    else:
+        wanted = state or ("reviewed" if reviewed else "draft")
+        _reviewable(row, wanted)
+        key = _say(folder, row, wanted, state=wanted, reason=reason)
+    _done(folder, row, key, json)
+
+
+def note(
+    ctx: typer.Context,
+    name: RunName,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What there is to say.")] = "",
+    tag: Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="Give it a tag; may repeat.")] = None,
+    untag: Annotated[list[str] | None, typer.Option("--untag", metavar="TAG", help="Take a tag off.")] = None,
+    json: AsJson = False,
+    project: Project = None,
+) -> None:
+    """Add a note or tags to an entry, as lines below the journal's last."""
+    import re
+
+    from engine.contract.errors import BadInput
+    from journal.text import quoted
+
+    tags, off = list(tag or ()), list(untag or ())
+    if not text.strip() and not tags and not off:
+        raise BadInput("nothing to note: write a text, or --tag NAME")
+    for one in tags + off:
+        if not re.fullmatch(r"[\w][\w.-]{0,39}", one):
+            raise BadInput(f"{one!r} is no tag: letters, digits, '-', '_' and '.', at most 40")
+    folder, row = _row(ctx, project, name, finished=False)
+    key = ""
+    if text.strip():
+        key = _say(folder, row, f"noted: {quoted(text, 1000)}", text=text)
+    for one in tags:
+        key = _say(folder, row, f"tagged {quoted(one, 40)}", tag=one)
+    for one in off:
+        key = _say(folder, row, f"no longer tagged {quoted(one, 40)}", untag=one)
+    _done(folder, row, key, json)
+
+
+def promote(
+    ctx: typer.Context,
+    name: RunName,
+    rule: Annotated[str, typer.Option("--rule", metavar="TEXT", help="What is wrong with such a config.")],
+    when: Annotated[
+        list[str],
+        typer.Option("--when", metavar="CONDITION", help="Such as 'heal.tau>=0.5'; all must hold, may repeat."),
+    ],
+    fix: Annotated[str, typer.Option("--fix", metavar="TEXT", help="What to do instead.")] = "",
+    symptom: Annotated[
+        str, typer.Option("--symptom", metavar="TEXT", help="What it led to; else the entry's title.")
+    ] = "",
+    json: AsJson = False,
+    project: Project = None,
+) -> None:
+    """Make an entry's lesson a known bug of this project: every later preflight checks it (known-bugs.toml)."""
+    import msgspec
+
+    from cockpit.runs.author import author
+    from engine.contract.errors import BadInput
+    from engine.contract.rundir import RunDir, runs_folder
+    from engine.contract.runfile import load_runfile
+    from journal import promote as rules
+    from journal.book import Book
+    from journal.text import unquoted
+
+    folder, row = _row(ctx, project, name)
+    try:
+        config = load_runfile(RunDir(runs_folder(folder) / row.key.partition("#")[0]).config).config.flat()
+    except BadInput:
+        config = None
+        say(f"the config of {row.key} cannot be read, so the rule was not tried on it")
+    book = Book(folder)
+    with book.locked():
+        made = rules.new_rule(
+            folder,
+            cause=rule,
+            when=when,
+            fix=fix,
+            symptom=symptom or unquoted(row.title),
+            entry=row.key,
+            by=author(folder),
+            config=config,
+        )
+        path = rules.write_rule(folder, made)
+        _say(folder, row, f"promoted to known bug {made.id}", book, promoted=made.id, reason=made.cause)
+    if json:
+        emit(msgspec.to_builtins(made))
+        return
+    say(f"{made.id} written to {path}: {' and '.join(made.when)} now blocks a preflight, until fixed or waived")
+
+
+def _row(ctx: typer.Context, project: Path | None, name: str, *, finished: bool = True) -> tuple[Path, Row]:
+    """The project and the entry that is spoken of. Raises BadInput, and Refused while its run is not finished."""
+    from engine.contract.errors import Refused
+    from journal.index import find_row, rows
+    from journal.review import UNFINISHED
+
+    folder = open_project(ctx, project)
+    row = find_row(rows(folder), name, folder)
+    if finished and row.status in UNFINISHED:
+        raise Refused(f"{row.key} is not finished; review it when its entry is closed")
+    return folder, row
+
+
+def _reviewable(row: Row, wanted: str) -> None:
+    from engine.contract.errors import Refused
+
+    if row.smoke:
+        raise Refused(f"{row.key} is a smoke run, which carries nothing that could be reviewed")
+    if wanted == "reviewed" and not row.intact:
+        raise Refused(
+            f"the entry of {row.key} was edited by hand, so a review would vouch for what no run wrote: "
+            "cockpit journal check says what differs"
+        )
+
+
+def _condemn(folder: Path, row: Row, reason: str, *, condemned: bool) -> str:
+    from cockpit.runs.condemn import mark
+    from engine.contract.errors import Refused
+
+    if condemned and row.data.get("verdict") != "missed":
+        raise Refused(
+            f"only a miss can be condemned, and the verdict of {row.key} is {row.data.get('verdict', 'none')}; "
+            "use --retract REASON, or cockpit journal promote to make it a known bug"
+        )
+    if unmarked := mark(folder, row.key, condemned=condemned):
+        say(unmarked)
+    return _say(folder, row, "condemned" if condemned else "pardoned", condemned=condemned, reason=reason)
+
+
+def _say(folder: Path, row: Row, what: str, book: Book | None = None, **values: Any) -> str:
+    """Append a note; `book` is the journal when its lock is held already."""
+    from cockpit.runs.author import author
+    from journal import book as journal
+    from journal.review import say as append
+
+    return append(
+        book or journal.Book(folder), row.key, author(folder), what, **{k: v for k, v in values.items() if v != ""}
+    )
+
+
+def _done(folder: Path, row: Row, key: str, json: bool) -> None:
+    """What came of it: the entry's state, for a person in one line."""
+    import msgspec
+
+    from journal.export import said
+    from journal.index import rows
+    from journal.review import states
+
+    state = states(rows(folder))[row.key]
+    if json:
+        emit({"note": key, "of": row.key, "state": msgspec.to_builtins(state)})
+        return
+    say(f"{row.short}  {said(state) or 'noted'}")
+
+
+COMMANDS: dict[str, Callable[..., Any]] = {"review": review, "note": note, "promote": promote}

@@ -1,0 +1,23 @@
+"""The splits of a trait's world by identity: which items val and test hold, so that a seal can name the exact data (requirement K5)."""
+
+from __future__ import annotations
+
+from engine.contract.hashes import canonical, sha256
+from engine.contract.prior import Split
+from engine.contract.traits import TraitFile
+from engine.contract.world import Split as Name
+from engine.evaluate.worlds import load_world
+
+
+def splits(trait: TraitFile) -> dict[str, Split]:
+    """Val and test of the trait's world. Which of their items a run draws follows from the config alone. Raises BadInput."""
+    world = load_world(trait)
+    found = {}
+    names: tuple[Name, ...] = ("val", "test")
+    for name in names:
+        parts = (world.prompts(name), world.vignettes(name), world.facts(name))
+        ids = [[item.id for item in part] for part in parts]
+        found[name] = Split(
+            id=f"{world.name} {world.version}/{name}", items=sum(map(len, ids)), hash=sha256(canonical(ids))
+        )
+    return found

@@ -1,0 +1,217 @@
+"""The run of a foreign script as the journal tells it: what the script reported, and in plain words what it did not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from engine.contract.errors import BadInput
+from engine.contract.events import Evaluated, Event, ScriptReported, ScriptStarted, ScriptStep
+from engine.contract.rundir import RunDir
+from engine.contract.script import ScriptFile, load_script
+from journal.text import MISSING, cell, duration, label, plain
+
+if TYPE_CHECKING:
+    from journal.record import Record
+
+NOT_REPORTED = "not reported"
+_BARS = "▁▂▃▄▅▆▇█"
+_WIDTH = 40
+
+
+class Script(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one attempt of a script. `losses` are those it reported, in order."""
+
+    file: ScriptFile
+    sealed_by: str  # the seal it started under, '' when it did not start
+    facts: dict[str, Any]
+    steps: int
+    last_step: int
+    epochs: float | None
+    tokens: int
+    losses: list[float]
+
+
+def load(folder: RunDir, seen: Sequence[Event]) -> tuple[Script | None, str]:
+    """(the script of a run folder, what is wrong with its config.json); (None, '') when the run is no script's."""
+    try:
+        file = load_script(folder.config)
+    except BadInput as error:
+        return None, "" if not any(isinstance(e, ScriptStarted) for e in seen) else str(error)
+    if file is None:
+        return None, ""
+    facts: dict[str, Any] = {}
+    for event in seen:
+        if isinstance(event, ScriptReported):
+            facts |= event.facts
+    steps = [e for e in seen if isinstance(e, ScriptStep)]
+    epochs = [e.epoch for e in steps if isinstance(e.epoch, float)]
+    script = Script(
+        file=file,
+        sealed_by=next((e.preflight_hash for e in seen if isinstance(e, ScriptStarted)), ""),
+        facts=facts,
+        steps=len(steps),
+        last_step=max((e.step for e in steps), default=0),
+        epochs=max(epochs, default=None),
+        tokens=sum(e.tokens for e in steps if isinstance(e.tokens, int)),
+        losses=[e.loss for e in steps if isinstance(e.loss, float)],
+    )
+    return script, ""
+
+
+def seed(script: Script) -> int | str:
+    """The seed that the script reported, else that of its --seed option."""
+    reported = script.facts.get("seed", script.file.seed)
+    return reported if isinstance(reported, int) else NOT_REPORTED
+
+
+def outcome(record: Record) -> str:
+    """How it came out, in a few numbers of the last evaluation."""
+    parts = [] if record.status == "success" else [record.status]
+    row = record.row("model", record.table_split())
+    if row:
+        parts += [f"{label(m)} {value(row.metrics[m])} on {row.split}" for m in list(row.metrics)[:3]]
+    elif record.script and record.script.losses:
+        parts.append(f"loss {value(record.script.losses[-1])} after {record.script.last_step} steps")
+    return ", ".join(parts) or record.status
+
+
+def value(found: float | None) -> str:
+    """A number of unknown unit: four significant digits."""
+    if found is None:
+        return MISSING
+    return f"{found:,.0f}" if float(found).is_integer() and abs(found) >= 1000 else f"{found:.4g}"
+
+
+def fields(record: Record) -> dict[str, str]:
+    """The sixteen fields of a script's run."""
+    script = record.script
+    assert script is not None
+    facts, file = script.facts, script.file
+    answers = record.preflight.get("answers", {})
+    metric = answers.get("metric", {})
+    classes = _fact(facts, "class", "model_class") or str(answers.get("architecture", {}).get("model_class") or "")
+    return {
+        "Model name": _fact(facts, "name", "model_name", "model") or NOT_REPORTED,
+        "Architecture": classes or NOT_REPORTED,
+        "Dimensions": _fact(facts, "dimensions") or _named(facts, ("layers", "hidden", "heads", "vocabulary")),
+        "Key config": _fact(facts, "config")
+        or f"{file.script or file.program} sha256 {file.script_sha256[:12]}, {file.arguments} arguments, hash {file.argv_hash[:12]}",
+        "Params EXACT": _exact(facts.get("parameters")),
+        "Data + count": ", ".join(filter(None, (_fact(facts, "data"), _fact(facts, "count", "items")))) or NOT_REPORTED,
+        "Steps/Epochs": _steps(script),
+        "Batch/Seq": _named(facts, ("batch", "batch_size", "sequence", "sequence_length")),
+        "Seed": str(seed(script)),
+        "Metric": f"{metric.get('name') or NOT_REPORTED} on {metric.get('split') or NOT_REPORTED} "
+        f"({metric.get('unit') or NOT_REPORTED}), the script's own",
+        "Best": _best(record, answers.get("prediction", {})),
+        "Time": duration(float(record.result.get("seconds") or (record.last.elapsed if record.last else 0.0))),
+        "Hardware": str(record.provenance.get("hardware", {}).get("line") or "not measured"),
+        "Status": record.status or "running",
+        "Cost actual": _fact(facts, "cost") or f"{script.tokens or 'no'} tokens reported; energy not measured",
+        "Notes": _notes(record),
+    }
+
+
+def table(record: Record) -> list[str]:
+    """The evaluations the script reported and its loss, as blocks of Markdown."""
+    found = []
+    rows = [(s, row) for s in ("base", "model") if (row := record.row(s, record.table_split()) or record.row(s))]
+    if rows:
+        metrics = list(dict.fromkeys(name for _, row in rows for name in row.metrics))[:8]
+        head = " | ".join(cell(label(m), 40) for m in metrics)
+        lines = [f"| {rows[-1][1].split} | {head} |", "|---|" + "---:|" * len(metrics)]
+        lines += [f"| {s} | " + " | ".join(_cell(row, m) for m in metrics) + " |" for s, row in rows]
+        found.append("\n".join(lines))
+    if record.script and len(record.script.losses) > 1:
+        losses = record.script.losses
+        found.append(f"loss {value(losses[0])} {sparkline(losses)} {value(losses[-1])}, {len(losses)} steps reported")
+    return found
+
+
+def card(script: Script) -> dict[str, Any]:
+    """What a hidden data line says of a script beyond what it says of every run."""
+    reported = seed(script)
+    found = {
+        "kind": "script",
+        "preset": script.file.name,
+        "model": plain(_fact(script.facts, "name", "model_name", "class"), 80),
+        "seed": reported if isinstance(reported, int) else None,
+        "config_hash": script.file.config_hash,
+        "family_hash": script.file.family_hash,
+        "script_sha256": script.file.script_sha256,
+        "loss": round(script.losses[-1], 6) if script.losses else None,
+    }
+    return {name: held for name, held in found.items() if held not in (None, "")}
+
+
+def identity(record: Record) -> str:
+    """The line of an entry's fold that names the script."""
+    assert record.script is not None
+    file = record.script.file
+    where = plain(str(record.provenance.get("script") or file.script or "no script file"), 120)
+    return (
+        f"- script {cell(where, 140)}, sha256 {file.script_sha256[:12]}, config {file.config_hash[:12]}, "
+        f"family {file.family_hash[:12]}, preflight {str(record.preflight.get('seal', 'none'))[:12]}"
+    )
+
+
+def sparkline(values: Sequence[float], width: int = _WIDTH) -> str:
+    """Means of equal stretches as bars from the lowest to the highest."""
+    count = min(width, len(values))
+    edges = [round(i * len(values) / count) for i in range(count + 1)]
+    means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
+    low, high = min(means), max(means)
+    top = len(_BARS) - 1
+    return "".join(_BARS[round((m - low) / (high - low) * top) if high > low else 0] for m in means)
+
+
+def _cell(row: Evaluated, metric: str) -> str:
+    return f"{value(row.metrics.get(metric))} {_span(row, metric)}".strip()
+
+
+def _span(row: Evaluated, metric: str) -> str:
+    low_high = row.ci.get(metric)
+    return f"[{value(low_high[0])}, {value(low_high[1])}]" if low_high else ""
+
+
+def _steps(script: Script) -> str:
+    if not script.steps:
+        return f"0 steps, epochs {NOT_REPORTED}"
+    epochs = f"{script.epochs:g} epochs" if script.epochs is not None else f"epochs {NOT_REPORTED}"
+    return f"{script.last_step} steps ({script.steps} reported), {epochs}"
+
+
+def _best(record: Record, prediction: Mapping[str, Any]) -> str:
+    metric = str(prediction.get("metric") or "")
+    rows = [e for e in record.evaluated if e.subject == "model" and metric in e.metrics]
+    if not rows:
+        return f"{metric or 'the metric'} {NOT_REPORTED}"
+    split = str(prediction.get("split") or rows[-1].split)
+    ours = [e for e in rows if e.split == split] or rows
+    pick = min if prediction.get("op") in ("<", "<=") else max
+    best = pick(ours, key=lambda e: e.metrics[metric])
+    return f"{label(metric)} {value(best.metrics[metric])} on {best.split}, best of {len(ours)} evaluations"
+
+
+def _notes(record: Record) -> str:
+    notes = ["a script: its numbers are its own report, nothing was measured here"]
+    notes += [record.reason] if record.reason else []
+    notes += ["dirty: the script differs from its commit, or has none"] if record.provenance.get("dirty") else []
+    notes += [record.damage] if record.damage else []
+    return "; ".join(notes)
+
+
+def _exact(count: object) -> str:
+    return str(count) if isinstance(count, int) and count > 0 else NOT_REPORTED
+
+
+def _fact(facts: Mapping[str, Any], *names: str) -> str:
+    return next((str(facts[name]) for name in names if str(facts.get(name, "")).strip()), "")
+
+
+def _named(facts: Mapping[str, Any], names: Iterable[str]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {facts[name]}" for name in names if name in facts) or NOT_REPORTED
