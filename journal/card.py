@@ -13,15 +13,17 @@ from typing import Any
 
 from journal import script
 from journal.record import Record
-from journal.text import plain
+from journal.text import MAIN, plain
 from journal.verdict import verdict
 
 _LINE = re.compile(r"^<!-- data (\{.*\}) -->\r?$", re.MULTILINE)
 
 
 def card(record: Record) -> dict[str, Any]:
-    """One attempt as a flat table: identity, ending, prediction with its verdict, and every metric of each subject's last row as
-    `subject.metric` on the entry's split. What was not measured is absent."""
+    """One attempt as a flat table: identity, ending, prediction with its verdict, and each subject's last row as
+    `subject.metric` on the entry's split: every metric of the healed student, those of the table for the others.
+
+    What was not measured is absent."""
     run, answers = record.run, record.preflight.get("answers", {})
     prediction, judged = answers.get("prediction", {}), verdict(record)
     found: dict[str, Any] = {
@@ -60,7 +62,8 @@ def card(record: Record) -> dict[str, Any]:
     for subject in ("base", "prompted", "steered", "healed", "model"):
         row = record.row(subject, split) or record.row(subject)
         if row is not None:
-            found |= {f"{subject}.{metric}": round(value, 6) for metric, value in row.metrics.items()}
+            shown = row.metrics if subject in ("healed", "model") and not record.smoke else [*MAIN, "diversity"]
+            found |= {f"{subject}.{m}": round(row.metrics[m], 6) for m in shown if m in row.metrics}
     return {name: value for name, value in found.items() if value is not None and value != ""}
 
 
