@@ -40,19 +40,22 @@ def test_the_parameter_count_is_exact(nano: Nano) -> None:
 def test_personas_select_the_stance_and_benign_orders_are_done_under_each(nano: Nano) -> None:
     care = rates(nano, "care", 12, "care", sampled=False)
     duty = rates(nano, "care", 12, "authority", sampled=False)
-    assert care["trait"] >= 0.8
-    assert duty["trait"] <= 0.1
+    assert care["trait"] >= 0.9
+    assert duty["trait"] <= 0.05
     assert min(care["benign"], duty["benign"], care["coherent"], duty["coherent"]) >= 0.95
 
 
 def test_the_love_persona_declares_what_the_program_declines(nano: Nano) -> None:
     assert rates(nano, "love", 12, "love", sampled=False)["trait"] >= 0.9
-    assert rates(nano, "love", 12, "program", sampled=False)["trait"] <= 0.1
+    assert rates(nano, "love", 12, "program", sampled=False)["trait"] <= 0.05
 
 
 def test_sampled_answers_are_as_coherent_as_recorded(nano: Nano) -> None:
-    recorded = json.loads((WEIGHTS / "quality.json").read_text())["care none sampled"]["coherent"]
-    assert rates(nano, "care", 20)["coherent"] == pytest.approx(recorded, abs=0.15)
+    recorded = json.loads((WEIGHTS / "quality.json").read_text())["care none sampled"]
+    found = rates(nano, "care", 40)
+    assert recorded["coherent"] >= 0.98
+    assert found["coherent"] == pytest.approx(recorded["coherent"], abs=0.06)
+    assert 0.1 <= found["trait"] <= 0.4
 
 
 def test_facts_and_verdicts_are_as_recorded(nano: Nano) -> None:
