@@ -6,6 +6,7 @@ Nothing here imports torch, so tests of the torch-free packages stay quick.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,3 +51,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if not torch.cuda.is_available():
             pytest.skip("needs a CUDA device")
+
+
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # as in a background job: the programs under test would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
