@@ -21,6 +21,8 @@ from engine.contract.preflight import check_seal
 from engine.contract.redact import redact, secret_values
 from engine.contract.rundir import RunDir
 from engine.contract.runfile import RunFile, load_runfile
+from engine.contract.traits import load_trait
+from engine.evaluate.splits import check_splits
 from engine.tally import Tally
 
 
@@ -34,7 +36,9 @@ def run(argv: list[str]) -> int:
         raise BadInput(f"{args.dir} is not a run folder")
     out = RunDir(args.dir)
     runfile = load_runfile(out.config)
-    preflight_hash = check_seal(_preflight(out.preflight), runfile)
+    record = _preflight(out.preflight)
+    preflight_hash = check_seal(record, runfile)
+    check_splits(record, load_trait(runfile.config.trait.name))
     writer = Writer(out, args.attempt, Tally())
     try:
         _consume(runfile, out, writer, preflight_hash)

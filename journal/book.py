@@ -19,16 +19,16 @@ import os
 import re
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial, reduce
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, cast
 
 from filelock import FileLock, Timeout
 
 from engine.contract.errors import BadInput
-from engine.contract.files import write_atomic
+from engine.contract.files import contains, write_atomic
 from engine.contract.hashes import sha256
 
 NAME = "RESEARCH_JOURNAL.md"
@@ -104,6 +104,24 @@ def parse(data: bytes) -> list[Block]:
     return found
 
 
+def block_of(data: bytes, key: str) -> Block | None:
+    """The block of a key: the last intact one, else the last edited one. A key with one marker and an intact block of its own, outside
+    any other, is found without parsing the file."""
+    at = data.find(_name(key))
+    if at < 0:
+        return None
+    line = data.rfind(b"\n", 0, at) + 1
+    closing = data.find(b"\n<!-- /" + data[line + len(b"<!-- ") : at] + b":" + key.encode() + b" -->", at)
+    before = data.rfind(b"\n<!-- /", 0, at)
+    if closing >= 0 and data.find(_name(key), at + 1) < 0 and not _next_start(data[max(before, 0) : line], 0):
+        start = data.rfind(b"\n", 0, max(line - 1, 0)) + 1
+        alone = parse(data[start : data.find(b"\n", closing + 1) + 1 or len(data)])
+        if len(alone) == 1 and alone[0].key == key and alone[0].intact:
+            return alone[0]._replace(start=alone[0].start + start, end=alone[0].end + start)
+    mine = [b for b in parse(data) if b.key == key]
+    return next((b for b in reversed(mine) if b.intact), mine[-1] if mine else None)
+
+
 def stray_markers(data: bytes, blocks: Sequence[Block]) -> list[tuple[int, str]]:
     """Where a marker stands that belongs to no block, with its 'kind:key'."""
     starts = [block.start for block in blocks]
@@ -160,10 +178,10 @@ class Book:
 
     def find(self, key: str) -> Block | None:
         """The block of a key: the last intact one, else the last edited one, else None."""
-        data = self.read()
-        mine = [b for b in parse(data) if b.key == key] if f":{key} sha256:".encode() in data else []
-        intact = [b for b in mine if b.intact]
-        return intact[-1] if intact else mine[-1] if mine else None
+        with suppress(OSError):  # read() says what is wrong
+            if not contains(self.path, _name(key)):
+                return None
+        return block_of(self.read(), key)
 
     def append(self, key: str, text: Text) -> None:
         """Add a block at the end: lock, mend the tail, one O_APPEND write, fsync. Nothing happens when the key is there already.
@@ -172,9 +190,7 @@ class Book:
         Raises BadInput when the file cannot be written; a write that the disk cut short is taken back."""
         with self.locked():
             for _ in range(20):
-                if self.find(key) is not None:
-                    return
-                if self._append(render(key, text)):
+                if self.find(key) is not None or self._append(render(key, text)):
                     return
             raise BadInput(_RESTLESS.format(self.path))
 
@@ -187,15 +203,7 @@ class Book:
         try:
             size = os.fstat(fd).st_size
             tail = os.pread(fd, 2, max(0, size - 2))
-            lead = (
-                PREAMBLE + b"\n"
-                if size == 0
-                else b""
-                if tail == b"\n\n"
-                else b"\n"
-                if tail.endswith(b"\n")
-                else b"\n\n"
-            )
+            lead = PREAMBLE + b"\n" if size == 0 else b"\n" * (2 - len(tail) + len(tail.rstrip(b"\n")))
             data = lead + block
             written = os.write(fd, data)
             if written != len(data):
@@ -212,29 +220,44 @@ class Book:
         """Put new text into the block of a key, leaving every other byte as it is; a block that is gone is appended again.
 
         A block that a person edited is left alone, unless with `force`: the text goes to a sibling file, whose path is returned."""
+        found: Block | None = None
+
+        def changed(data: bytes) -> bytes:
+            nonlocal found
+            found = block_of(data, key)
+            if found is None or not (found.intact or force):
+                return data
+            return data[: found.start] + render(key, text) + data[found.end :]
+
+        with self.locked():
+            for _ in range(20):
+                self.edit(changed)
+                if found is None:
+                    self.append(key, text)
+                elif found.intact or force:
+                    return None
+                else:
+                    sibling = self.path.with_name(f"RESEARCH_JOURNAL.conflict-{key.replace('#', '-')}.md")
+                    write_atomic(sibling, render(key, text))
+                    return sibling
+            raise BadInput(_RESTLESS.format(self.path))
+
+    def edit(self, change: Callable[[bytes], bytes]) -> None:
+        """Put `change(bytes)` in the place of the file's bytes, asking again when someone else wrote meanwhile.
+
+        Raises what `change` raises, and BadInput when the file keeps changing; OSError when it cannot be written."""
         with self.locked():
             for _ in range(20):
                 before = self._state()
                 data = self.read()
-                mine = [b for b in parse(data) if b.key == key]
-                if not mine:
-                    if self._append(render(key, text)):
-                        return None
-                    continue
-                intact = [b for b in mine if b.intact]
-                if not intact and not force:
-                    sibling = self.path.with_name(f"RESEARCH_JOURNAL.conflict-{key.replace('#', '-')}.md")
-                    write_atomic(sibling, render(key, text))
-                    return sibling
-                block = (intact or mine)[-1]
-                changed = data[: block.start] + render(key, text) + data[block.end :]
+                changed = change(data)
                 if changed == data:
-                    return None
+                    return
                 with self.path.open("rb") as old:
                     mode = os.fstat(old.fileno()).st_mode & 0o777
                     if write_atomic(self.path, changed, mode=mode, still=partial(self._is, before)):
                         self._keep_late(old, data, before)
-                        return None
+                        return
             raise BadInput(_RESTLESS.format(self.path))
 
     def _keep_late(self, old: BinaryIO, data: bytes, before: tuple[int, int, int]) -> None:
@@ -275,6 +298,11 @@ def _hash(heading: bytes, body: bytes) -> str:
     return sha256(heading + b"\n" + body)
 
 
+def _name(key: str) -> bytes:
+    """What every start marker of a key holds, and no end marker."""
+    return f":{key} sha256:".encode()
+
+
 def _next_start(data: bytes, position: int) -> re.Match[bytes] | None:
     """The next start marker at the beginning of a line. Searching for plain bytes first is ten times as fast as the pattern alone."""
     at = data.find(b"<!-- ", position)
@@ -311,10 +339,7 @@ def _line_before(data: bytes, position: int, floor: int) -> bytes:
 
 
 def _ordinal(letters: str) -> int:
-    value = 0
-    for letter in letters:
-        value = value * 26 + ord(letter) - 96
-    return value
+    return reduce(lambda value, letter: value * 26 + ord(letter) - 96, letters, 0)
 
 
 def _letters(ordinal: int) -> str:

@@ -24,6 +24,8 @@ _NAMES = "|".join(re.escape(name) for name in sorted(_METRICS, key=len, reverse=
 _CITED = re.compile(
     rf"\b({_NAMES})\b(?:\s|[=:≈(]|\b(?:of|was|is|at|to|reached|fell|rose|rate)\b){{1,6}}([−-]?\d*\.?\d+)(\s?%)?"
 )
+_BELONGS = re.compile(r"\s*(?:\(\s*|\b(?:at|in|of|for|by|from|with)\s+)")
+"""Between a number and the run that it is of, where the run comes after."""
 _SUBJECT = re.compile(r"\b(base|prompted|steered|healed)\b")
 _ROUND = re.compile(r"\bround (\d+)\b")
 _SENTENCE = re.compile(r"(?:[^.!?\n]|[.!?](?!\s|$)|\n(?!\s*\n))+", re.MULTILINE)
@@ -48,7 +50,8 @@ def wrong(project: Path, data: bytes, blocks: list[Block]) -> Iterator[tuple[int
                 continue
             for cited in _CITED.finditer(sentence[0]):
                 before = bisect_right([at for at, _ in named], cited.start()) - 1
-                key = named[max(before, 0)][1]
+                joint = _BELONGS.match(sentence[0], cited.end())
+                key = dict(named).get(joint.end() if joint else -1, named[max(before, 0)][1])
                 what = _disagrees(project, key, cards[key], sentence[0], cited)
                 if what:
                     at = start + len(text[: sentence.start() + cited.start()].encode("utf-8", "replace"))
@@ -70,14 +73,18 @@ def _prose(data: bytes, blocks: list[Block]) -> Iterator[tuple[int, bytes]]:
 def _disagrees(project: Path, key: str, card: dict[str, Any], sentence: str, cited: re.Match[str]) -> str:
     """What is wrong with one cited number; '' when it agrees or nothing is left to compare it with."""
     metric = _METRICS[cited[1]]
+    metrics = (
+        (metric, "trait_rate") if cited[1] == card.get("trait") else (metric,)
+    )  # an entry writes "care .93" of its trait
     subjects = _SUBJECT.findall(sentence, 0, cited.start()) or ["healed", "model"]
-    found = [card[f"{s}.{metric}"] for s in subjects if isinstance(card.get(f"{s}.{metric}"), int | float)]
+    values = [card.get(f"{s}.{m}") for s in subjects for m in metrics]
+    found = [value for value in values if isinstance(value, int | float)]
     if round_ := _ROUND.search(sentence):
         folder = runs_folder(project) / key.partition("#")[0]
         if not folder.is_dir() or folder.is_symlink():
             return ""
         rows = [e for e in load_record(RunDir(folder)).evaluated if e.round == int(round_[1]) and e.subject in subjects]
-        found = [e.metrics[metric] for e in rows if metric in e.metrics]
+        found = [e.metrics[m] for e in rows for m in metrics if m in e.metrics]
     said = Decimal(cited[2].replace("−", "-"))
     places = max(0, -int(said.as_tuple().exponent))
     if cited[3]:
@@ -87,5 +94,5 @@ def _disagrees(project: Path, key: str, card: dict[str, Any], sentence: str, cit
     shown = plain(cited[0], 60)
     if not found:
         return f"the text says {shown!r} of {short(key)}, whose entry has no such number"
-    measured = " or ".join(number(metric, value) for value in found)
+    measured = " or ".join(number("trait_rate" if len(metrics) > 1 else metric, value) for value in found)
     return f"the text says {shown!r} of {short(key)}, which measured {measured}"

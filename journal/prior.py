@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 
 from engine.contract.hashes import canonical, sha256
 from journal.book import Book, parse
+from journal.search import notes
 from journal.text import plain
 
-NOTES = ("memory/*.md", "memory/**/*.md", "wrong-paths*.md", "*/wrong-paths*.md")
-"""Where notes are looked for, in the project folder."""
 LARGEST = 2_000_000
 """Bytes of a note that are read."""
 SHOWN = 5
@@ -85,12 +84,6 @@ def lines(project: Path) -> Iterator[tuple[str, int, str]]:
         prose += [data[end : block.start], b"\n" * data.count(b"\n", block.start, block.end)]
         end = block.end
     yield from _numbered(book.path.name, b"".join([*prose, data[end:]]).decode("utf-8", "replace"))
-
-
-def notes(project: Path) -> list[Path]:
-    """The files of notes, by path."""
-    found = {path for pattern in NOTES for path in project.glob(pattern)}
-    return sorted(p for p in found if p.is_file() and not p.is_symlink() and "runs" not in p.relative_to(project).parts)
 
 
 def _numbered(file: str, text: str) -> Iterable[tuple[str, int, str]]:

@@ -18,7 +18,7 @@ from engine.contract.errors import BadInput
 from journal.index import Row
 from journal.text import plain, unquoted
 
-NOTES = ("memory/*.md", "wrong-paths*.md", "*/wrong-paths*.md")
+NOTES = ("memory/**/*.md", "wrong-paths*.md", "*/wrong-paths*.md")
 """Where a project keeps notes beside its journal."""
 SKIPPED = frozenset({"runs", "node_modules", ".git", ".venv"})
 WIDTH = 160
@@ -77,12 +77,16 @@ def in_journal(
     return found[::-1], len(places)
 
 
+def notes(project: Path) -> list[Path]:
+    """The files of notes, by path. A link may lead out of the project and is left out."""
+    found = {p for pattern in NOTES for p in project.glob(pattern) if not SKIPPED & set(p.relative_to(project).parts)}
+    return sorted(p for p in found if p.is_file() and not p.is_symlink())
+
+
 def in_notes(project: Path, query: Query) -> list[Found]:
     """Where the notes say it, the newest file first. A file that cannot be read is left out."""
-    files = {p for pattern in NOTES for p in project.glob(pattern)}
-    inside = [p for p in files if not SKIPPED & set(p.relative_to(project).parts) and p.is_file()]
     found: list[Found] = []
-    for path in sorted(inside, key=lambda p: (-p.stat().st_mtime, p)):
+    for path in sorted(notes(project), key=lambda p: (-p.stat().st_mtime, p)):
         try:
             data = path.read_bytes()
         except OSError:

@@ -88,7 +88,10 @@ def plain(text: str, limit: int = 200) -> str:
     """Foreign text on one line with nothing in it that a terminal acts on: no escapes, controls or direction overrides."""
     text = _ANSI.sub("", text[: 20 * limit])
     text = "".join(" " if c in "\r\n\t\v\f\x85\u2028\u2029" else c for c in text)
-    text = "".join(c for c in text if c == "\u200d" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn"))
+    if not text.isprintable():  # what is printable holds none of these
+        text = "".join(
+            c for c in text if c == "\u200d" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+        )
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1].rsplit(" ", 1)[0][: limit - 1] + "…"
 

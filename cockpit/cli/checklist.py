@@ -47,12 +47,22 @@ def check(
     project: Project = None,
 ) -> int:
     """Item by item, what blocks, what is only flagged, and how to mend it. Exit code 3 while anything blocks."""
-    from cockpit.report.checklist import show
+    from cockpit.report.checklist import show, show_script
     from cockpit.report.tables import console
     from cockpit.runs import drafts
     from engine.contract.errors import Exit
+    from engine.contract.script import for_scripts
 
     folder = open_project(ctx, project)
+    if for_scripts(file):
+        from cockpit.runs.script import check as of_script
+
+        blocks = of_script(folder, file)
+        if json:
+            emit({"kind": "script", "blocks": [b._asdict() for b in blocks], "ready": not blocks})
+        else:
+            show_script(console(), blocks, file)
+        return int(Exit.REFUSED if blocks else Exit.SUCCESS)
     found = drafts.check(folder, file, list(settings or []))
     if json:
         emit(found.table())

@@ -1,4 +1,4 @@
-"""`cockpit` without a command: the newest runs and what to do next, as plain text."""
+"""`cockpit` without a command: the app on a terminal; else the newest runs and what to do next, as plain text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cockpit.cli.common import Project, open_project
+from cockpit.cli.common import Plain, Project, on_terminal, open_project, project_folder
 
 NEWEST = 8
 
@@ -14,6 +14,7 @@ NEWEST = 8
 def home(
     ctx: typer.Context,
     project: Project = None,
+    plain: Plain = False,
     version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.")] = False,
 ) -> None:
     """Steer a model, distil the steer into a LoRA, heal it, and loop, honestly."""
@@ -23,8 +24,16 @@ def home(
         print(f"cockpit {installed()}")
         raise typer.Exit(0)
     ctx.obj = project
-    if ctx.invoked_subcommand is None:
+    if ctx.invoked_subcommand is not None:
+        return
+    if plain or not on_terminal():
         _show(ctx)
+    else:
+        from cockpit.app import CockpitApp
+
+        app = CockpitApp(project_folder(ctx, project))
+        app.run()
+        raise typer.Exit(app.return_code or 0)
 
 
 def _show(ctx: typer.Context) -> None:

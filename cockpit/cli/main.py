@@ -39,7 +39,9 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
         return int(code or 0)
     except CockpitError as error:
-        print(str(error), file=sys.stderr)
+        from engine.contract.redact import redact
+
+        print(redact(str(error)), file=sys.stderr)
         return int(error.exit)
     except BrokenPipeError:
         _silence_stdout()

@@ -11,7 +11,7 @@ import typer
 from cockpit.cli.common import AsJson, Project, RunName, emit, open_project, say
 
 if TYPE_CHECKING:
-    from journal.book import Book
+    from cockpit.runs.reviews import Decision
     from journal.index import Row
 
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; goes with any of the others.")]
@@ -36,9 +36,9 @@ def review(
     project: Project = None,
 ) -> None:
     """Say how an entry stands. Nothing is erased: each review is a line of its own, and the newest decides."""
+    from cockpit.runs.reviews import decide
     from engine.contract.errors import BadInput
     from journal.index import find_row, rows
-    from journal.text import short
 
     options = {
         "--reviewed": reviewed, "--draft": draft, "--state": state, "--retract": retract,
@@ -50,22 +50,18 @@ def review(
     if state not in ("", "reviewed", "draft"):
         raise BadInput(f"--state takes reviewed or draft, not {state!r}; retract with --retract REASON")
     folder, row = _row(ctx, project, name)
-    if retract:
-        key = _say(folder, row, "retracted", state="retracted", reason=retract)
-    elif superseded:
-        found = rows(folder)
-        other = find_row(found, superseded, folder).key
-        if other == row.key:
-            raise BadInput(f"{row.key} cannot supersede itself")
-        what = f"superseded by {short(other)}"
-        key = _say(folder, row, what, state="superseded", superseded_by=other, reason=reason)
-    elif condemn or pardon:
-        key = _condemn(folder, row, condemn or pardon, condemned=bool(condemn))
+    decision: Decision
+    other = ""
+    if superseded:
+        decision, other = "superseded", find_row(rows(folder), superseded, folder).key
+    elif retract or condemn or pardon:
+        decision, reason = _with_reason(retract, condemn, pardon)
     else:
-        wanted = state or ("reviewed" if reviewed else "draft")
-        _reviewable(row, wanted)
-        key = _say(folder, row, wanted, state=wanted, reason=reason)
-    _done(folder, row, key, json)
+        decision = "draft" if draft or state == "draft" else "reviewed"
+    decided = decide(folder, row, decision, reason=reason, by=other)
+    if decided.remark:
+        say(decided.remark)
+    _done(folder, row, decided.note, json)
 
 
 def note(
@@ -78,25 +74,13 @@ def note(
     project: Project = None,
 ) -> None:
     """Add a note or tags to an entry, as lines below the journal's last."""
-    import re
-
+    from cockpit.runs import reviews
     from engine.contract.errors import BadInput
-    from journal.text import quoted
 
-    tags, off = list(tag or ()), list(untag or ())
-    if not text.strip() and not tags and not off:
+    if not text.strip() and not tag and not untag:
         raise BadInput("nothing to note: write a text, or --tag NAME")
-    for one in tags + off:
-        if not re.fullmatch(r"[\w][\w.-]{0,39}", one):
-            raise BadInput(f"{one!r} is no tag: letters, digits, '-', '_' and '.', at most 40")
     folder, row = _row(ctx, project, name, finished=False)
-    key = ""
-    if text.strip():
-        key = _say(folder, row, f"noted: {quoted(text, 1000)}", text=text)
-    for one in tags:
-        key = _say(folder, row, f"tagged {quoted(one, 40)}", tag=one)
-    for one in off:
-        key = _say(folder, row, f"no longer tagged {quoted(one, 40)}", untag=one)
+    key = reviews.note(folder, row, text, tag or (), untag or ())
     _done(folder, row, key, json)
 
 
@@ -119,6 +103,7 @@ def promote(
     import msgspec
 
     from cockpit.runs.author import author
+    from cockpit.runs.reviews import append
     from engine.contract.errors import BadInput
     from engine.contract.rundir import RunDir, runs_folder
     from engine.contract.runfile import load_runfile
@@ -145,7 +130,7 @@ def promote(
             config=config,
         )
         path = rules.write_rule(folder, made)
-        _say(folder, row, f"promoted to known bug {made.id}", book, promoted=made.id, reason=made.cause)
+        append(folder, row, f"promoted to known bug {made.id}", book, promoted=made.id, reason=made.cause)
     if json:
         emit(msgspec.to_builtins(made))
         return
@@ -154,52 +139,20 @@ def promote(
 
 def _row(ctx: typer.Context, project: Path | None, name: str, *, finished: bool = True) -> tuple[Path, Row]:
     """The project and the entry that is spoken of. Raises BadInput, and Refused while its run is not finished."""
-    from engine.contract.errors import Refused
+    from cockpit.runs import reviews
     from journal.index import find_row, rows
-    from journal.review import UNFINISHED
 
     folder = open_project(ctx, project)
     row = find_row(rows(folder), name, folder)
-    if finished and row.status in UNFINISHED:
-        raise Refused(f"{row.key} is not finished; review it when its entry is closed")
+    if finished:
+        reviews.finished(row)
     return folder, row
 
 
-def _reviewable(row: Row, wanted: str) -> None:
-    from engine.contract.errors import Refused
-
-    if row.smoke:
-        raise Refused(f"{row.key} is a smoke run, which carries nothing that could be reviewed")
-    if wanted == "reviewed" and not row.intact:
-        raise Refused(
-            f"the entry of {row.key} was edited by hand, so a review would vouch for what no run wrote: "
-            "cockpit journal check says what differs"
-        )
-
-
-def _condemn(folder: Path, row: Row, reason: str, *, condemned: bool) -> str:
-    from cockpit.runs.condemn import mark
-    from engine.contract.errors import Refused
-
-    if condemned and row.data.get("verdict") != "missed":
-        raise Refused(
-            f"only a miss can be condemned, and the verdict of {row.key} is {row.data.get('verdict', 'none')}; "
-            "use --retract REASON, or cockpit journal promote to make it a known bug"
-        )
-    if unmarked := mark(folder, row.key, condemned=condemned):
-        say(unmarked)
-    return _say(folder, row, "condemned" if condemned else "pardoned", condemned=condemned, reason=reason)
-
-
-def _say(folder: Path, row: Row, what: str, book: Book | None = None, **values: Any) -> str:
-    """Append a note; `book` is the journal when its lock is held already."""
-    from cockpit.runs.author import author
-    from journal import book as journal
-    from journal.review import say as append
-
-    return append(
-        book or journal.Book(folder), row.key, author(folder), what, **{k: v for k, v in values.items() if v != ""}
-    )
+def _with_reason(retract: str, condemn: str, pardon: str) -> tuple[Decision, str]:
+    if retract:
+        return "retracted", retract
+    return ("condemned", condemn) if condemn else ("pardoned", pardon)
 
 
 def _done(folder: Path, row: Row, key: str, json: bool) -> None:

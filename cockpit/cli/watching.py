@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cockpit.cli.common import AsJson, Project, RunName, emit, open_project, say
+from cockpit.cli.common import AsJson, Plain, Project, RunName, emit, on_terminal, open_project, say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,13 +17,33 @@ if TYPE_CHECKING:
     from engine.contract.rundir import RunDir
 
 
-def attach(ctx: typer.Context, name: RunName = "last", json: AsJson = False, project: Project = None) -> int:
-    """Watch a live run, or read a finished one through. Ctrl-C detaches; the exit code is the run's."""
+def attach(
+    ctx: typer.Context,
+    name: RunName = "last",
+    plain: Plain = False,
+    json: AsJson = False,
+    project: Project = None,
+) -> int:
+    """Watch a live run, or read a finished one through: in the app on a terminal, else as text.
+
+    Leaving it, with q in the app or Ctrl-C in the text, changes nothing for the run. The exit code is the run's, 0 while it goes on."""
     from engine.contract.rundir import find_run
 
     folder = open_project(ctx, project)
     run = find_run(folder, name)
-    return _raw(folder, run, 0) if json else watch(folder, run)
+    if json:
+        return _raw(folder, run, 0)
+    return watch(folder, run) if plain or not on_terminal() else _app(folder, run)
+
+
+def _app(project: Path, run: RunDir) -> int:
+    """The app, opened on a run's monitor."""
+    from cockpit.app import CockpitApp
+    from cockpit.runs import evidence
+
+    app = CockpitApp(project, run=run.id)
+    app.run()
+    return app.return_code or int(evidence.result(run).get("exit", 0))
 
 
 def watch(project: Path, run: RunDir, *, abort: bool = False) -> int:
@@ -172,6 +192,10 @@ def show(
         out.print(record.damage, markup=False)
     changes = record.run.changes if record.run else {}
     shown = ", ".join(f"{k} = {v}" for k, v in changes.items()) or "as it ships"
+    if record.script:
+        shown = (
+            f"{record.script.file.script or record.script.file.program}, sha256 {record.script.file.script_sha256[:12]}"
+        )
     out.print(f"{record.preset}: {shown}", markup=False, style="dim")
     answers = record.preflight.get("answers", {})
     if answers and not record.smoke:
@@ -199,23 +223,10 @@ def control(
     project: Project = None,
 ) -> None:
     """Ask something of a live run; the worker obeys at its next unit of work."""
-    import getpass
-
-    from cockpit.runs import evidence
-    from engine.contract.control import make_request, send
-    from engine.contract.errors import BadInput
+    from cockpit.runs.requests import ask
     from engine.contract.rundir import find_run
 
-    folder = open_project(ctx, project)
-    run = find_run(folder, name)
-    asked = make_request(
-        request.replace("-", "_"),
-        getpass.getuser(),
-        setting=argument if request == "set" else "",
-        text=argument if request == "note" else "",
-        release=release,
-    )
-    if evidence.finished(run):
-        raise BadInput(f"{run.id} has ended as {evidence.result(run).get('status')}; a request needs a live run")
-    send(run.control, asked)
+    run = find_run(open_project(ctx, project), name)
+    setting, text = (argument if request == word else "" for word in ("set", "note"))
+    ask(run, request, setting=setting, text=text, release=release)
     say(f"asked {run.id} to {request}; it shows as control in: cockpit attach {run.id}")

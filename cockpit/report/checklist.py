@@ -33,6 +33,16 @@ def show(out: Console, found: Check, file: Path) -> None:
     out.print(Text(), _next(found, file), sep="\n")
 
 
+def show_script(out: Console, blocks: Sequence[Block], file: Path) -> None:
+    """The same of a script's checklist, which has no model and no config of ours to be read against."""
+    for item, about in ITEMS:
+        mine = [b for b in blocks if b.item == item]
+        out.print(_line("✓" if not mine else "·" if all(b.empty for b in mine) else "✗", item, about, "", out.width))
+        for part in _blocks(mine):
+            out.print(part)
+    out.print(Text(), _verdict(blocks, file) or _ready(f"cockpit run --preflight {file} -- CMD"), sep="\n")
+
+
 def _title(found: Check, width: int) -> Text:
     axes = found.known.answers.axes
     knobs = {knob: value for knob, value in found.changes.items() if knob not in axes}
@@ -169,17 +179,25 @@ def _beside(found: Check) -> Iterator[Text]:
 def _next(found: Check, file: Path) -> Text:
     guess = found.estimate
     took = f"roughly {duration(guess.total)} on {guess.device}, {guess.memory_bytes / 2**30:.1f} GiB"
-    if not found.blocks:
-        first = "" if found.gate else "cockpit fast-dev-run (there is none of this code yet), then "
-        text = Text.assemble(("ready", "bold green"), f": {first}cockpit launch --preflight {file}")
-    else:
-        wrong = sorted({b.item for b in found.blocks if not b.empty})
-        asked = sorted({b.item for b in found.blocks if "not acknowledged" not in b.what} - set(wrong))
-        parts = [f"{spans(wrong)} to mend"] if wrong else []
-        parts += [f"{spans(asked)} to answer"] if asked else []
-        parts += ["the unchanged to acknowledge"] if any("not acknowledged" in b.what for b in found.blocks) else []
-        text = Text.assemble(("blocked", "bold red"), f": {', '.join(parts)} in {file}")
+    first = "" if found.gate else "cockpit fast-dev-run (there is none of this code yet), then "
+    text = _verdict(found.blocks, file) or _ready(f"{first}cockpit launch --preflight {file}")
     return text.append(f"\n{took}", style="dim")
+
+
+def _verdict(blocks: Sequence[Block], file: Path) -> Text | None:
+    """What is left to do in the file; None when nothing is."""
+    if not blocks:
+        return None
+    wrong = sorted({b.item for b in blocks if not b.empty})
+    asked = sorted({b.item for b in blocks if "not acknowledged" not in b.what} - set(wrong))
+    parts = [f"{spans(wrong)} to mend"] if wrong else []
+    parts += [f"{spans(asked)} to answer"] if asked else []
+    parts += ["the unchanged to acknowledge"] if any("not acknowledged" in b.what for b in blocks) else []
+    return Text.assemble(("blocked", "bold red"), f": {', '.join(parts)} in {file}")
+
+
+def _ready(how: str) -> Text:
+    return Text.assemble(("ready", "bold green"), f": {how}")
 
 
 def _difference(found: Difference) -> str:

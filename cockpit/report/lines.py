@@ -25,6 +25,7 @@ from engine.contract.events import (
     StageFinished,
     VectorExtracted,
 )
+from engine.contract.script import NO_FILE
 from journal.text import MAIN, duration, interval, label, number, plain
 
 LONGEST = 2000
@@ -54,7 +55,8 @@ class Narrator:
                 head = f"{event.run} · {event.model_class}, {event.parameters} parameters, {event.trainable} trainable a round"
                 return f"{head}, {event.device}, seed {event.seed}"
             case ScriptStarted():
-                return f"{event.run} · {event.script}, sha256 {event.script_sha256[:12]}"
+                content = f", sha256 {event.script_sha256[:12]}" if event.script_sha256 != NO_FILE else ""
+                return f"{event.run} · {event.script}{content}"
             case ScriptReported():
                 return ", ".join(f"{name} {held}" for name, held in event.facts.items())
             case ScriptStep():

@@ -45,7 +45,7 @@ def entries_table(found: Sequence[Item], width: int = WIDE) -> Table:
         table.add_row(
             when[5:] if one_year else when,
             Text(item.row.short),
-            Text(_asked(item)),
+            Text(asked(item)),
             _verdict(item),
             _measured("trait_rate", item),
             _measured("tail_ppl", item),
@@ -194,19 +194,26 @@ def _table() -> Table:
     )
 
 
-def _asked(item: Item) -> str:
-    asked = str(item.get("hypothesis") or item.get("question") or unquoted(item.row.title))
-    return ("! " if not item.row.intact else "") + plain(asked, 300)
+def asked(item: Item) -> str:
+    """What it asked; what came of it where nothing was; '!' before it when it was edited by hand."""
+    text = str(item.get("hypothesis") or item.get("question") or unquoted(item.row.title))
+    return ("! " if not item.row.intact else "") + plain(text, 300)
 
 
-def _verdict(item: Item) -> Text:
+def outcome(item: Item) -> str:
+    """One word: met, missed, pending, or how the run ended when it did not end well; '' where nothing was predicted."""
     status, verdict = str(item.get("status", "")), str(item.get("verdict", ""))
     if item.row.smoke or status in ("", "success", "granted"):
         word = status if item.row.smoke and status != "success" else verdict
     else:
         word = status
-    style = {"met": "green", "missed": "bold", "running": "", "pending": "dim", "none": "dim"}.get(word, "red")
-    return Text(MISSING if word in ("", "none") else plain(word, 12), style="dim" if word in ("", "none") else style)
+    return "" if word == "none" else plain(word, 12)
+
+
+def _verdict(item: Item) -> Text:
+    word = outcome(item)
+    style = {"met": "green", "missed": "bold", "running": "", "pending": "dim", "": "dim"}.get(word, "red")
+    return Text(word or MISSING, style=style)
 
 
 def _measured(metric: str, item: Item) -> Text:
@@ -214,22 +221,24 @@ def _measured(metric: str, item: Item) -> Text:
     return Text(number(metric, value)) if _is_number(value) else Text(MISSING, style="dim")
 
 
-def _seeds(item: Item) -> str:
-    seeds = item.get("seeds")
-    if isinstance(seeds, list):
-        return str(len(seeds))
-    return plain(str(seeds), 7) if seeds is not None else "1" if item.row.kind != "claim" else MISSING
+def seeds(item: Item) -> str:
+    """How many seeds stand behind it."""
+    found = item.get("seeds")
+    if isinstance(found, list):
+        return str(len(found))
+    return plain(str(found), 7) if found is not None else "1" if item.row.kind != "claim" else MISSING
 
 
-def _level(item: Item) -> str:
+def level(item: Item) -> str:
+    """How far the entry may be trusted: exploratory, publishable, smoke, or touched."""
     if item.get("touched"):
         return "touched"
     return plain(unquoted(item.row.level).partition(",")[0], 14) or MISSING
 
 
 def _standing(item: Item) -> tuple[Text, Text]:
-    level = _level(item)
-    return Text(_seeds(item)), Text(level, style="" if level == "publishable" else "dim")
+    word = level(item)
+    return Text(seeds(item)), Text(word, style="" if word == "publishable" else "dim")
 
 
 def _mark(item: Item) -> Text:

@@ -30,7 +30,7 @@ def amend(folder: RunDir, sets: Sequence[str], reason: str) -> list[dict[str, An
     record = read_json(folder.preflight)
     if not isinstance(record, dict) or seal_hash(record) != record.get("seal"):
         raise Refused(f"the preflight of {folder.id} is not the one that was sealed; there is nothing whole to amend")
-    if record["config"].get("run.smoke"):
+    if record.get("config", {}).get("run.smoke"):
         raise Refused(f"{folder.id} is a smoke run: its answers ship with the preset and carry no claim")
     with FileLock(str(folder.path / ".amendments.lock"), timeout=30):
         evaluated = any(isinstance(e, Evaluated) for e in read_events(folder.events)) or evidence.finished(folder)

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 import platformdirs
 
+from cockpit.runs.processes import own_environment
 from cockpit.runs.provenance import gpus, source_root
 from engine.contract.config import Config
 from engine.contract.errors import (
@@ -47,7 +48,7 @@ def command(*arguments: str) -> list[str]:
 
 def environment(*, typecheck: bool = False) -> dict[str, str]:
     """The child's environment: ours, with the sources that we run found first, and with shapes checked when asked."""
-    env = dict(os.environ)
+    env = own_environment()
     path = [str(source_root()), *filter(None, env.get("PYTHONPATH", "").split(os.pathsep))]
     env["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path))
     env["TOKENIZERS_PARALLELISM"] = "false"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from engine.contract.preflight import blocks, check_seal, outside, seal
 from engine.contract.resolve import resolve
 from engine.contract.rundir import RunDir, create
 from engine.contract.runfile import RunFile
+from engine.contract.script import for_scripts
 from engine.contract.traits import load_trait
 
 PATIENCE = 30.0
@@ -51,6 +52,8 @@ def prepare(
 
     The config is the preflight's own base config with `sets` on top, unless another preset or a file is named."""
     answers = load_answers(preflight) if preflight else None
+    if preflight and for_scripts(preflight):
+        raise BadInput(f"{preflight} names no preset, so it is a script's: cockpit run --preflight {preflight} -- CMD")
     if answers is not None and preset in ("", answers.preset):
         preset, sets = answers.preset, sets if file else [*answers.set, *sets]
     if not preset and file is None:
@@ -113,19 +116,24 @@ def start(project: Path, plan: Plan) -> RunDir:
         write_atomic(folder.path / "source.diff", diff.encode("utf-8", "replace"))
         origin["diff"] = "source.diff"
     write_json(folder.provenance, origin)
+    supervise(folder, ["-m", "cockpit.runs.supervisor", str(folder.path)], engine.environment())
+    return folder
+
+
+def supervise(folder: RunDir, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Start a supervisor in a session of its own, and wait until it is there. Raises CockpitError when it does not come up."""
     process = {"host": processes.host(), "boot_id": processes.boot_id(), "attempt": 1, "launched_at": now()}
     write_json(folder.process, process | {"launcher": processes.me()})
     with folder.supervisor_log.open("ab") as log:
         supervisor = subprocess.Popen(
-            [sys.executable, "-P", "-m", "cockpit.runs.supervisor", str(folder.path)],
+            [sys.executable, "-P", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=engine.environment(),
+            env=environment,
             start_new_session=True,
         )
     _wait_for(folder, supervisor)
-    return folder
 
 
 def _wait_for(folder: RunDir, supervisor: subprocess.Popen[bytes]) -> None:

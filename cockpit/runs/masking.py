@@ -8,16 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engine.contract.files import write_atomic
-from engine.contract.redact import MASK, SHORTEST, redact, secret_values
+from engine.contract.redact import MASK, SHORTEST, in_urls, names_secret, redact, secret_values
 
-_WORDS = (
-    r"(?:api[_-]?key|access[_-]?key|private[_-]?key|key|token|secret|passw(?:or)?d|pass|credentials?|auth|bearer|pat)"
-)
-_NAME = re.compile(rf"(?:^|[_.-]){_WORDS}$", re.IGNORECASE)
 _OPTION = re.compile(r"--?([\w.-]+)(?:=(.*))?", re.DOTALL)
 _ASSIGNED = re.compile(r"([\w.-]+)=(.*)", re.DOTALL)
-_USER = re.compile(r"(?<=://)([^/@\s]+)(?=@)")
-_QUERY = re.compile(rf"(?<=[?&])(?:[\w-]*[_-])?{_WORDS}=([^&#\s]+)", re.IGNORECASE)
 
 
 def masked(arguments: Sequence[str]) -> list[str]:
@@ -28,7 +22,7 @@ def masked(arguments: Sequence[str]) -> list[str]:
 def secrets(arguments: Sequence[str], environment: Mapping[str, str]) -> list[str]:
     """The values to strike out of anything written, longest first."""
     found = {value for _, values in _split(arguments) for value in values}
-    found |= set(secret_values(environment)) | {part for value in environment.values() for part in _in_urls(value)}
+    found |= set(secret_values(environment)) | {part for value in environment.values() for part in in_urls(value)}
     return sorted((value for value in found if len(value) >= SHORTEST), key=len, reverse=True)
 
 
@@ -58,15 +52,9 @@ def _split(arguments: Sequence[str]) -> list[tuple[str, list[str]]]:
         assigned = option if option and option[2] is not None else _ASSIGNED.fullmatch(argument)
         if after and not option:
             found.append((MASK, [argument]))
-        elif assigned and assigned[2] and _NAME.search(assigned[1]):
+        elif assigned and assigned[2] and names_secret(assigned[1]):
             found.append((argument[: len(argument) - len(assigned[2])] + MASK, [assigned[2]]))
         else:
-            found.append((redact(argument), _in_urls(argument)))
-        after = bool(option and option[2] is None and _NAME.search(option[1]))
+            found.append((redact(argument), in_urls(argument)))
+        after = bool(option and option[2] is None and names_secret(option[1]))
     return found
-
-
-def _in_urls(text: str) -> list[str]:
-    """User and password of every URL in a text, together and the password alone, and secret query values."""
-    users = [match[1] for match in _USER.finditer(text)]
-    return [*users, *(user.partition(":")[2] for user in users), *(match[1] for match in _QUERY.finditer(text))]

@@ -15,6 +15,11 @@ from typing import Any
 
 import psutil
 
+from journal.text import plain
+
+RUN = "COCKPIT_RUN"
+HANDED = ("COCKPIT_EVENTS", RUN, "COCKPIT_CONTROL")
+"""What a script finds in its environment, and so everything that it starts."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -90,6 +95,26 @@ def terminate(pid: int, grace: float = 10.0) -> None:
     for process in left:
         _send(process, signal.SIGKILL)
     psutil.wait_procs(left, timeout=5)
+
+
+def own_environment() -> dict[str, str]:
+    """This environment without what a script's run handed down: a run that a script starts is a run of its own."""
+    return {name: value for name, value in os.environ.items() if name not in HANDED}
+
+
+def end_left_behind(folder: Path, grace: float = 5.0) -> list[str]:
+    """End every process of ours that was started for the run in this folder and outlived its script; their names and pids."""
+    left = []
+    for process in psutil.process_iter(["pid", "name", "environ"]):
+        environment = process.info["environ"] or {}  # another user's is not ours to read
+        if environment.get(RUN) == str(folder) and process.pid != os.getpid():
+            left.append(process)
+    for process in left:
+        _send(process, signal.SIGTERM)
+        _send(process, signal.SIGCONT)
+    for process in psutil.wait_procs(left, timeout=grace)[1]:
+        _send(process, signal.SIGKILL)
+    return [f"{plain(process.info['name'] or 'a process', 40)} {process.pid}" for process in left]
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from cockpit.runs import evidence, processes
 from cockpit.runs.ending import Ending, ending, finish
 from engine.contract.errors import BadInput, Exit
 from engine.contract.rundir import RunDir, all_runs
+from engine.contract.script import load_script
 from journal.book import Book, entry_key
 from journal.index import rows
 from journal.record import load_record
@@ -97,11 +98,24 @@ def close_if_dead(project: Path, folder: RunDir) -> bool:
     if processes.running(process):
         return False
     attempt = int(process.get("attempt", 1))
-    how = ending(folder, attempt, None)
+    how = _after(folder, attempt)
     if not process.get("worker") and how.status == "killed":
         how = Ending("killed", "its supervisor was gone before the worker started", how.exit)
     finish(project, folder, attempt, how, by="reconcile")
     return True
+
+
+def _after(folder: RunDir, attempt: int) -> Ending:
+    """How a run ended that nobody saw end; what a script still wrote is taken first."""
+    try:
+        script = load_script(folder.config) is not None
+    except BadInput:
+        script = False  # its entry says that the config is damaged
+    if script:
+        from cockpit.runs.unwatched import take_rest
+
+        return take_rest(folder, attempt) or ending(folder, attempt, None)
+    return ending(folder, attempt, None)
 
 
 def _close_abandoned(project: Path, folder: RunDir) -> bool:

@@ -10,8 +10,6 @@ import re
 import shutil
 import signal
 import stat
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from importlib import resources
@@ -20,23 +18,22 @@ from typing import Any
 
 from cockpit.runs import evidence, masking, processes
 from cockpit.runs.ending import Ending, last_line
-from cockpit.runs.launch import _wait_for
+from cockpit.runs.launch import supervise
 from cockpit.runs.provenance import provenance, repository, source_root
-from cockpit.runs.translate import Translator, stamped
+from cockpit.runs.translate import CHUNK, Translator, stamped
 from engine.contract.answers import load_answers
 from engine.contract.control import Mailbox
 from engine.contract.errors import STATUS_EXIT, BadInput, Exit, Refused
-from engine.contract.events import ControlApplied, Event, Note, ScriptStarted, now
+from engine.contract.events import ControlApplied, Event, Note, ScriptStarted
 from engine.contract.files import append_line, read_json, write_json
 from engine.contract.hashes import canonical, code_hash, sha256, sha256_file
 from engine.contract.prior import FAILED
 from engine.contract.redact import redact
 from engine.contract.rundir import RunDir, all_runs, create, find_run
-from engine.contract.script import ScriptFile, check_script_seal, load_script, seal_script
+from engine.contract.script import NO_FILE, Block, ScriptFile, blocks, check_script_seal, load_script, seal_script
 
 SUFFIXES = (".py", ".sh", ".bash", ".jl", ".r", ".pl", ".lua", ".js", ".ts", ".m", ".ipynb")
-CHUNK = 2**20
-"""Bytes of the script's file that are taken at a time."""
+_INTERPRETER = re.compile(r"(?:python|bash|sh|zsh|julia|Rscript|perl|lua|node|ruby)[\d.]*")
 _SEED = re.compile(r"(?:--?)?seed(?:=(\d{1,18}))?")
 _BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from cockpit.runs.supervisor import main; sys.exit(main(sys.argv[1:]))"
 
@@ -53,12 +50,15 @@ def describe(command: Sequence[str], *, time_limit: float = 0.0, hang_limit: flo
     if shutil.which(command[0]) is None:
         raise BadInput(f"no program named {command[0]!r}; put it on PATH, or give its path")
     program, script = Path(command[0]).name, script_file(command)
+    first = command[1] if len(command) > 1 else ""
+    if _INTERPRETER.fullmatch(program) and first.lower().endswith(SUFFIXES) and not Path(first).exists():
+        raise BadInput(f"{first} does not exist; the script is looked for in {Path.cwd()}")
     seed, rest = _without_seed(masking.masked(command[1:]))
     return ScriptFile(
         name=_name(script.stem if script else program),
         program=program,
         script=script.name if script else "",
-        script_sha256=sha256_file(script) if script else sha256(b""),
+        script_sha256=sha256_file(script) if script else NO_FILE,
         argv_hash=_argv_hash(command),
         family=sha256(canonical([program, *rest])),
         arguments=len(command) - 1,
@@ -104,6 +104,19 @@ def prepare(
     return described, seal_script(answers, described, earlier(project), found)
 
 
+def check(project: Path, preflight: Path) -> list[Block]:
+    """What blocks a script's checklist as far as its answers alone tell, without the command. Raises BadInput when it is none."""
+    answers = load_answers(preflight)
+    found = blocks(answers)
+    comparator = answers.prior.comparator
+    if comparator.strip() not in ("", "none"):
+        try:
+            find_run(project, comparator)
+        except BadInput as error:
+            found.append(Block("K7", f"prior.comparator: {error}", "Choose a run from: cockpit runs; or say none"))
+    return sorted(found, key=lambda block: block.item)
+
+
 def earlier(project: Path) -> list[dict[str, Any]]:
     """The finished runs of scripts, newest first, as the checklist compares with them."""
     found = []
@@ -140,17 +153,8 @@ def start(project: Path, command: Sequence[str], script: ScriptFile, record: dic
         ours | {"commit": commit, "dirty": dirty, "script": inside, "versions": versions, "recorder": recorder},
     )
     written(folder).touch()
-    process = {"host": processes.host(), "boot_id": processes.boot_id(), "attempt": 1, "launched_at": now()}
-    write_json(folder.process, process | {"launcher": processes.me()})
-    with folder.supervisor_log.open("ab") as log:
-        supervisor = subprocess.Popen(
-            [sys.executable, "-P", "-c", _BOOT, str(source_root()), str(folder.path), "--", *command],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    _wait_for(folder, supervisor)
+    arguments = ["-c", _BOOT, str(source_root()), str(folder.path), "--", *command]
+    supervise(folder, arguments, processes.own_environment())
     return folder
 
 
@@ -175,8 +179,7 @@ class ScriptJob:
         self._secrets = masking.secrets(command[1:], os.environ)
         self._translator = Translator(lambda text: redact(text, self._secrets))
         self._mailbox = Mailbox(folder.control)
-        self._offset, self._rest = 0, b""
-        self._spoke = self._skipping = False
+        self._offset, self._spoke = 0, False
         self._began = time.monotonic()
 
     def command(self) -> list[str]:
@@ -185,7 +188,7 @@ class ScriptJob:
         seal = check_script_seal(
             read_json(self._folder.preflight),
             self._script,
-            script_sha256=sha256_file(path) if path else sha256(b""),
+            script_sha256=sha256_file(path) if path else NO_FILE,
             argv_hash=_argv_hash(self._command),
         )
         self._began = time.monotonic()
@@ -220,11 +223,12 @@ class ScriptJob:
 
     def ended(self, returncode: int | None) -> Ending:
         """A guard first, then the script's own word when it failed, then its exit code, of which only 0 has a meaning of its own."""
+        left = processes.end_left_behind(self._folder.path)
         while self._pump():
             pass
-        if self._rest:
-            self._write(self._translator.take(self._rest))
-        self._write(self._translator.summary())
+        self._write(self._translator.close())
+        if left:
+            self._write([Note(text=f"ended what the script left running: {', '.join(left)}")])
         for log in (self._folder.worker_log, written(self._folder)):
             masking.strike_file(log, self._secrets)
         if (guarded := self._guarded()) is not None:
@@ -267,22 +271,16 @@ class ScriptJob:
 
     def _pump(self) -> bool:
         """Take one chunk of new bytes; whether there were any. A file that shrank is read from its start again."""
-        data, size = _read(written(self._folder), self._offset)
+        data, size = read(written(self._folder), self._offset)
         if size < self._offset:
             self._write([Note(text="the script's file was cut short; it is read from its start again")])
-            self._offset, self._rest = 0, b""
+            self._offset = 0
+            self._translator.restart()
             return True
         if not data:
             return False
         self._offset += len(data)
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if self._skipping and lines:  # the end of a line that was too long to keep
-            lines, self._skipping = lines[1:], False
-        found = [event for line in lines for event in self._translator.take(line)]
-        if len(self._rest) > CHUNK:
-            found += [] if self._skipping else self._translator.take(self._rest)
-            self._rest, self._skipping = b"", True
-        self._write(found)
+        self._write(self._translator.feed(data))
         return True
 
     def _write(self, found: Sequence[Event]) -> None:
@@ -290,7 +288,7 @@ class ScriptJob:
             append_line(self._folder.events, stamped(found, self._attempt, time.monotonic() - self._began))
 
 
-def _read(path: Path, offset: int) -> tuple[bytes, int]:
+def read(path: Path, offset: int) -> tuple[bytes, int]:
     """(new bytes, size) of a plain file; the script may have put anything else in its place, which holds nothing."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)

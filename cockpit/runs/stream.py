@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 
 from cockpit.runs import evidence
-from cockpit.runs.reconcile import close_if_dead
 from engine.contract.events import AnyEvent, decode
 from engine.contract.rundir import RunDir
 
@@ -58,6 +57,8 @@ def follow_bytes(project: Path, folder: RunDir, offset: int = 0) -> Iterator[byt
 
 
 def _chunks(project: Path, folder: RunDir, tail: Tail) -> Iterator[bytes]:
+    from cockpit.runs.reconcile import close_if_dead  # closing an entry needs far more than reading a file
+
     looked = time.monotonic()
     while True:
         over = evidence.finished(folder)

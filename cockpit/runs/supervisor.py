@@ -191,7 +191,8 @@ class Watch:
         if self._asked:
             return Ending("stopped", f"the supervisor was asked to end by {self._asked}", int(Exit.STOPPED))
         if limit and elapsed > limit + self._job.grace:
-            reason = f"the time limit of {duration(limit)} passed and the worker did not end by itself"
+            late = " and the worker did not end by itself" if self._job.grace else ""
+            reason = f"the time limit of {duration(limit)} passed{late}"
             return Ending("timeout", reason, int(Exit.TIMEOUT))
         quiet = time.monotonic() - self._quiet_since
         if self._job.can_hang() and quiet > self._job.hang_limit:

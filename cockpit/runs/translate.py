@@ -25,6 +25,8 @@ from journal.text import plain
 
 LONGEST = 65_536
 """Bytes of a line that is read."""
+CHUNK = 2**20
+"""Bytes of a script's file that are taken at a time, and that a line which never ends may hold."""
 MOST = 64
 """Names in one line that are kept."""
 SPLITS = {"val": "val", "valid": "val", "validation": "val", "dev": "val", "eval": "val", "test": "test"}
@@ -48,8 +50,31 @@ class Translator:
         self._lines = 0
         self._step = 0
         self._told: Counter[str] = Counter()
+        self._rest = b""
+        self._skipping = False
         self.guard = ""
         self.said: tuple[str, str] | None = None
+
+    def feed(self, data: bytes) -> list[e.Event]:
+        """The events of the lines that these bytes end; what is left waits for more."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if self._skipping and lines:  # the end of a line that was too long to keep
+            lines, self._skipping = lines[1:], False
+        found = [event for line in lines for event in self.take(line)]
+        if len(self._rest) > CHUNK:
+            found += [] if self._skipping else self.take(self._rest)
+            self._rest, self._skipping = b"", True
+        return found
+
+    def restart(self) -> None:
+        """The file begins anew: half a line of the old one is no line."""
+        self._rest, self._skipping = b"", False
+
+    def close(self) -> list[e.Event]:
+        """The events of a last line without an end, and what was not taken."""
+        last = self.take(self._rest) if self._rest else []
+        self._rest = b""
+        return [*last, *self._summary()]
 
     def take(self, line: bytes) -> list[e.Event]:
         """The events of one line; a first line of a kind that cannot be taken becomes a note, later ones are counted."""
@@ -66,7 +91,7 @@ class Translator:
             found += self._miss("damaged")
         return found
 
-    def summary(self) -> list[e.Event]:
+    def _summary(self) -> list[e.Event]:
         """What was not taken, as one note; nothing when everything was."""
         if not self._told:
             return []

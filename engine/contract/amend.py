@@ -13,12 +13,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.contract import checks
+import msgspec
+
+from engine.contract import checks, script
 from engine.contract.answers import ITEMS, Answers, fault, parse_answers
+from engine.contract.checks import Block
 from engine.contract.errors import BadInput, Refused
 from engine.contract.events import now
+from engine.contract.facts import ModelFacts
 from engine.contract.hashes import canonical, sha256
-from engine.contract.resolve import nearest
+from engine.contract.resolve import from_flat, nearest
 
 DECIDED = ("question", "prediction", "metric")
 """What may not be amended once anything was evaluated: it would fit the question to the answer."""
@@ -56,23 +60,37 @@ def amendment(
     old = current(record, earlier)[section].get(name)
     if old == value:
         raise BadInput(f"{key} is {old!r} already")
-    _stands(current(record, earlier), section, name, value)
+    _stands(record, current(record, earlier), section, name, value)
     previous = str(earlier[-1]["hash"]) if earlier else str(record["seal"])
     line = {"at": now(), "item": ITEMS[section], "key": key, "old": old, "new": value, "reason": reason}
     line |= {"previous": previous}
     return line | {"hash": sha256(canonical(line))}
 
 
-def _stands(tables: dict[str, dict[str, Any]], section: str, name: str, value: Any) -> None:
+def _stands(record: Mapping[str, Any], tables: dict[str, dict[str, Any]], section: str, name: str, value: Any) -> None:
     """Raises BadInput for a value of the wrong kind, Refused for one that would have blocked the seal."""
     given = {s: {k: v for k, v in table.items() if v is not None} for s, table in tables.items()}
     before = parse_answers(given, "the sealed answers")
     given[section] = {**given[section], name: value}
     after = parse_answers(given, "the amendment")
-    known = [*checks.texts(before), *checks.prediction(before)]
-    for block in (*checks.texts(after), *checks.prediction(after)):
+    known = _faults(record, before)
+    for block in _faults(record, after):
         if block not in known:
             raise Refused(f"{block.what}. {block.mend}")
+
+
+def _faults(record: Mapping[str, Any], answers: Answers) -> list[Block]:
+    """What is wrong with answers by themselves, and against the config and the facts that were sealed. Raises Refused when these are
+    of a version that cannot be read."""
+    if record.get("kind") == "script":
+        return [*script.texts(answers), *script.choices(answers)]
+    try:
+        facts = msgspec.convert(record["evidence"]["facts"], ModelFacts)
+        config = from_flat(record["config"])
+    except (KeyError, msgspec.ValidationError, BadInput) as error:
+        raise Refused(f"the seal was made by another version and cannot be amended: {error}") from None
+    found = [*checks.texts(answers), *checks.model(answers, config, facts), *checks.direction(answers, config)]
+    return [*found, *checks.metric(answers, facts), *checks.prediction(answers)]
 
 
 def current(record: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

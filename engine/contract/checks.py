@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from engine.contract.answers import Answers, fault
+from engine.contract.answers import ITEMS, LONGEST, Answers, fault
 from engine.contract.config import Config
 from engine.contract.facts import ModelFacts
 from engine.contract.world import FOUNDATIONS
@@ -79,9 +79,9 @@ def texts(answers: Answers) -> list[Block]:
         table = getattr(answers, section)
         for name in getattr(type(table), "model_fields", {}):
             value = getattr(table, name)
-            long = isinstance(value, str) and len(value) > 4000
+            long = isinstance(value, str) and len(value) > LONGEST
             if long and not any(b.what.startswith(f"{section}.{name} ") for b in found):
-                found.append(Block("K6", f"{section}.{name} {fault(value)}", "Shorten it"))
+                found.append(Block(ITEMS[section], f"{section}.{name} {fault(value)}", "Shorten it"))
     return found
 
 
@@ -115,9 +115,8 @@ def model(answers: Answers, config: Config, facts: ModelFacts) -> Iterable[Block
         actual = "pretrained" if facts.pretrained else "random or structured"
         yield Block("K3", f"init.base says {base}, the model's weights are {actual}", "Correct it")
     if answers.init.rank != config.heal.rank and "heal.rank" not in answers.axes:
-        yield Block(
-            "K3", f"init.rank says {answers.init.rank}, heal.rank is {config.heal.rank}", "State the rank of the LoRA"
-        )
+        what = f"init.rank says {answers.init.rank}, heal.rank is {config.heal.rank}"
+        yield Block("K3", what, "State the rank of the LoRA", not answers.init.rank)
 
 
 def direction(answers: Answers, config: Config) -> Iterable[Block]:

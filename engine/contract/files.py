@@ -65,3 +65,20 @@ def append_line(path: Path, line: bytes, *, sync: bool = False) -> None:
             os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def contains(path: Path, wanted: bytes, window: int = 1 << 20) -> bool:
+    """Whether a file holds these bytes, which `window` exceeds; a file that is not there does not. Nothing larger is kept in memory,
+    since filling fresh memory takes longer than reading. Raises OSError."""
+    seen, kept = bytearray(window), 0
+    try:
+        with path.open("rb", buffering=0) as f:
+            while count := f.readinto(memoryview(seen)[kept:]):
+                end = kept + count
+                if seen.find(wanted, 0, end) >= 0:
+                    return True
+                kept = min(len(wanted), end)
+                seen[:kept] = seen[end - kept : end]
+    except FileNotFoundError:
+        pass
+    return False

@@ -250,7 +250,7 @@ def not_comparable(config: Config, facts: ModelFacts, prior: Prior) -> Hit | Non
     return Hit(
         rule="KB45",
         symptom="foundation values differ by up to ten times for no reason of the model's",
-        cause=f"{what} differ from the comparator {earlier.id}",
+        cause=f"{what} {'differs' if len(knobs) + versions == 1 else 'differ'} from the comparator {earlier.id}",
         fix="measure both under the same evaluation, or compare with another run",
         knobs=[] if versions else knobs,
     )

@@ -6,7 +6,7 @@ One seal covers a family: the base config plus its declared axes (the seed is al
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -74,6 +74,8 @@ def flags(answers: Answers, config: Config, prior: Prior, facts: ModelFacts | No
     if facts and prior.comparator and prior.comparator.tokenizer_hash != facts.tokenizer_hash:
         what = f"the comparator {prior.comparator.id} has another tokenizer"
         found.append(Block("K1", what, "Its perplexities and nats are not comparable with this run's"))
+    if facts and (earlier := unchanged.since(answers, config, facts, prior)):
+        found += unchanged.flags(earlier)
     if answers.prediction.split == "val":
         found.append(
             Block("K5", "the prediction is read on val", "Val is looked at every round; test once, at the end")
@@ -122,8 +124,7 @@ def seal(
     answers = unchanged.complete(answers, config, facts, prior)
     standing_blocks = blocks(answers, config, facts, prior)
     if standing_blocks:
-        more = f" (and {len(standing_blocks) - 1} more: cockpit preflight check)" if len(standing_blocks) > 1 else ""
-        raise Refused(f"preflight blocks, {standing_blocks[0].line()}{more}")
+        raise refusal(standing_blocks)
     axes = sorted({SEED_AXIS, *answers.axes})
     hits = bugs(answers, config, facts, prior)
     since = unchanged.since(answers, config, facts, prior)
@@ -152,6 +153,12 @@ def seal(
         "code_hash": code_hash(),
     }
     return record | {"seal": seal_hash(record)}
+
+
+def refusal(blocks: Sequence[Block]) -> Refused:
+    """Why nothing was sealed, in one line: the first block, and where the others are shown."""
+    more = f" (and {len(blocks) - 1} more: cockpit preflight check)" if len(blocks) > 1 else ""
+    return Refused(f"preflight blocks, {blocks[0].line()}{more}")
 
 
 def seal_hash(record: Mapping[str, Any]) -> str:

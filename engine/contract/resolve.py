@@ -93,6 +93,15 @@ def from_table(table: Mapping[str, Any]) -> Config:
         raise BadInput(f"{key} = {first['input']!r}: {_lower(first['msg'])}") from None
 
 
+def from_flat(flat: Mapping[str, Any]) -> Config:
+    """The config of 'section.name': value pairs, as Config.flat() gives them. Raises BadInput as from_table does."""
+    table: dict[str, dict[str, Any]] = {}
+    for knob, value in flat.items():
+        section, _, name = knob.partition(".")
+        table.setdefault(section, {})[name] = value
+    return from_table(table)
+
+
 def _loosen(table: Mapping[str, Any]) -> dict[str, Any]:
     """TOML integers where a float is meant, and arrays where a tuple is; everything else stays strict."""
     defaults = Config().model_dump()

@@ -104,7 +104,9 @@ def create(project: Path, name: str) -> RunDir:
         run = RunDir(root / new_run_id(name))
         run.path.mkdir()
     except OSError as error:
-        raise BadInput(f"cannot create a run folder in {root}: {error.strerror}") from None
+        raise BadInput(
+            f"cannot create a run folder in {root}: {error.strerror}; make it writable, or name another folder with --project"
+        ) from None
     return run
 
 

@@ -19,8 +19,11 @@ from engine.contract.errors import BadInput, Refused
 from engine.contract.events import now
 from engine.contract.files import read_json, write_json
 from engine.contract.hashes import canonical, code_hash, sha256
-from engine.contract.preflight import OPS, TOKENIZERS, Block, seal_hash
+from engine.contract.preflight import OPS, TOKENIZERS, Block, refusal, seal_hash
+from engine.contract.resolve import read_toml
 
+NO_FILE = sha256(b"")
+"""The content of a command that runs no file of its own."""
 SUBJECTS = ("model", "base")
 """Whom a script may evaluate: what it trains, and the same model before."""
 
@@ -90,20 +93,34 @@ _TEXTS = (
 )
 
 
-def blocks(answers: Answers, earlier: Iterable[Mapping[str, Any]], script: ScriptFile) -> list[Block]:
-    """What forbids the start, in checklist order. `earlier` are the project's finished runs of scripts as `prior_script` gives them."""
-    found = []
-    for item, where, words, mend in _TEXTS:
-        section, name = where.split(".")
-        wrong = fault(getattr(getattr(answers, section), name), words=words)
-        if wrong:
-            found.append(Block(item, f"{where} {wrong}", mend))
-    found += [*_choices(answers), *_against(answers, list(earlier), script)]
-    found += _waivers(answers, datetime.now(UTC).date())
+def for_scripts(path: Path) -> bool:
+    """Whether a checklist is a script's: it says nothing of preset, settings and axes, which are a launch's. Raises BadInput."""
+    return not {"preset", "set", "axes"} & set(read_toml(path))
+
+
+def blocks(
+    answers: Answers, earlier: Iterable[Mapping[str, Any]] = (), script: ScriptFile | None = None
+) -> list[Block]:
+    """What forbids the start, in checklist order; without a script, as far as the answers alone tell. `earlier` are the finished runs
+    of the project's scripts, newest first."""
+    found = [*texts(answers), *choices(answers), *_waivers(answers, datetime.now(UTC).date())]
+    if not answers.prior.comparator.strip():
+        found.append(Block("K7", "prior.comparator is empty", "Choose a run from: cockpit runs; or say none", True))
+    if script is not None:
+        found += _against(answers, list(earlier), script)
     return sorted(found, key=lambda block: block.item)
 
 
-def _choices(answers: Answers) -> Iterable[Block]:
+def texts(answers: Answers) -> Iterable[Block]:
+    """Free text that is empty, a placeholder, rounded, too long or too short."""
+    for item, where, words, mend in _TEXTS:
+        section, name = where.split(".")
+        if wrong := fault(getattr(getattr(answers, section), name), words=words):
+            yield Block(item, f"{where} {wrong}", mend, wrong == "is empty")
+
+
+def choices(answers: Answers) -> Iterable[Block]:
+    """Answers that are one of a few words, or a number."""
     said, kinds = answers.prediction, (*TOKENIZERS, "none")
     choices: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         ("K1", "tokenization.type", answers.tokenization.type, kinds),
@@ -117,22 +134,21 @@ def _choices(answers: Answers) -> Iterable[Block]:
     )
     for item, where, value, allowed in choices:
         if value not in allowed:
-            yield Block(item, f"{where} = {value[:20]!r}", f"Use one of {', '.join(allowed)}")
+            yield Block(item, f"{where} = {value[:20]!r}", f"Use one of {', '.join(allowed)}", not value)
     perplexity = "ppl" in answers.metric.name or "perplexity" in answers.metric.name
     if perplexity and fault(answers.metric.tokenizer):
         yield Block("K5", "a perplexity without the tokenizer it is counted in", "Name it in metric.tokenizer")
     if said.threshold is None or not math.isfinite(said.threshold):
-        yield Block("K6", "prediction.threshold is not a number", "State the number that decides")
+        yield Block("K6", "prediction.threshold is not a number", "State the number that decides", True)
     if said.confidence is None or not 0 < said.confidence <= 1:
-        yield Block("K6", f"prediction.confidence = {said.confidence}", "State how sure you are, above 0 and at most 1")
+        unsaid = said.confidence is None or math.isnan(said.confidence)
+        what = "prediction.confidence is not a number" if unsaid else f"prediction.confidence = {said.confidence:g}"
+        yield Block("K6", what, "State how sure you are, above 0 and at most 1", unsaid)
     if answers.preset or answers.set or answers.axes:
         yield Block("K0", "preset, set and axes belong to `cockpit launch`", "Leave them out of a script's checklist")
 
 
 def _against(answers: Answers, earlier: list[Mapping[str, Any]], script: ScriptFile) -> Iterable[Block]:
-    named = answers.prior.comparator
-    if not named.strip():
-        yield Block("K7", "prior.comparator is empty", "Choose a run from: cockpit runs; or say none")
     for run in earlier:
         repeated = run["config_hash"] == script.config_hash and run["failed"]
         if repeated and fault(answers.prior.difference, words=2):
@@ -159,10 +175,10 @@ def _waivers(answers: Answers, today: date) -> Iterable[Block]:
 def seal_script(
     answers: Answers, script: ScriptFile, earlier: Iterable[Mapping[str, Any]], evidence: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The frozen record of a script under its answers. Raises Refused, naming every block, when any stands."""
+    """The frozen record of a script under its answers. Raises Refused, naming the first block, when any stands."""
     standing = blocks(answers, earlier, script)
     if standing:
-        raise Refused("preflight blocks:\n  " + "\n  ".join(block.line() for block in standing))
+        raise refusal(standing)
     table = answers.table()
     record: dict[str, Any] = {
         "format": 1,

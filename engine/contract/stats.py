@@ -104,8 +104,3 @@ def equivalent(interval: Interval, margin: float) -> bool:
     if margin <= 0:
         raise ValueError("equivalence needs a margin above 0")
     return -margin < interval.low and interval.high < margin
-
-
-def excludes_zero(interval: Interval) -> bool:
-    """Whether the interval lies on one side of zero."""
-    return interval.low > 0 or interval.high < 0

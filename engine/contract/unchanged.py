@@ -134,6 +134,15 @@ def blocks(answers: Answers, found: Since | None) -> Iterable[Block]:
         )
 
 
+def flags(found: Since) -> Iterable[Block]:
+    """Answers that read as at the earlier seal, on facts that are others since. The question's own are for repeats.py, which blocks."""
+    for name, item in found.items.items():
+        if item.answered and item.moved and name != "K6":
+            more = f" (and {len(item.moved) - 1} more)" if len(item.moved) > 1 else ""
+            what = f"the answer is that of -{tail(found.id)}, and {item.moved[0].words()}{more}"
+            yield Block(name, what, "Read it again: does it still hold?")
+
+
 def evidence(answers: Answers, config: Config, facts: ModelFacts, prior: Prior) -> Evidence:
     """The facts that each item is answered on."""
     hits = [hit.rule for hit in settle(config, facts, prior)]
@@ -234,5 +243,5 @@ def spans(items: Iterable[str]) -> str:
             runs[-1].append(number)
         else:
             runs.append([number])
-    said = [f"K{r[0]} to K{r[-1]}" if len(r) > 2 else ", ".join(f"K{n}" for n in r) for r in runs]
+    said = [part for r in runs for part in ([f"K{r[0]} to K{r[-1]}"] if len(r) > 2 else [f"K{n}" for n in r])]
     return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)

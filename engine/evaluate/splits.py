@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from engine.contract.errors import Refused
 from engine.contract.hashes import canonical, sha256
 from engine.contract.prior import Split
 from engine.contract.traits import TraitFile
@@ -21,3 +25,15 @@ def splits(trait: TraitFile) -> dict[str, Split]:
             id=f"{world.name} {world.version}/{name}", items=sum(map(len, ids)), hash=sha256(canonical(ids))
         )
     return found
+
+
+def check_splits(record: Mapping[str, Any], trait: TraitFile) -> None:
+    """Raises Refused when val or test of the trait's world are not the items that were sealed, so that no number is read on others."""
+    sealed, found = record["evidence"].get("splits", {}), splits(trait)
+    for name, split in sealed.items():
+        now = found[name]
+        if split["hash"] != now.hash:
+            raise Refused(
+                f"the {name} split changed since the seal: {split['id']} with {split['items']:,} items (ids {split['hash'][:8]}), "
+                f"now {now.id} with {now.items:,} (ids {now.hash[:8]}); launch again to seal it as it is"
+            )

@@ -128,14 +128,16 @@ def _seeds(
         have = len(measured[arm])
         if have >= need:
             continue
-        taken = {m.seed for m in members if m.arm == arm and m.obliges}
-        todo = ", ".join(map(str, next_seeds(taken, need - have)))
+        counted = {m.seed for m in members if m.arm == arm and m.counts}
+        owed = {m.seed: m for m in members if m.arm == arm and m.obliges and m.seed not in counted}
+        fresh = next_seeds(counted | owed.keys(), max(0, need - have - len(owed)))
+        todo = ", ".join(map(str, [*(seed for seed, m in owed.items() if m.status != "running"), *fresh]))
         knobs = ", ".join(f"{k}={v}" for k, v in q.arms[arm].items())
         what = "the random-vector control" if arm == RANDOM and not q.controlled else arm
         lack = RANDOM if q.arms[arm].get(CONTROL) == RANDOM else "seeds"
         count = "1 seed counts" if have == 1 else f"{have} seeds count"
-        text = f"{what}: {count}, {wanted} needs {need}; next: run.seed {todo} with {knobs}"
-        found.append(Lack(lack, text))
+        text = f"{what}: {count}, {wanted} needs {need}"
+        found.append(Lack(lack, text + (f"; next: run.seed {todo} with {knobs}" if todo else "")))
     return found
 
 

@@ -64,6 +64,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     unnecessary: str = ""
 
 
+_REQUIRED = [field.name for field in msgspec.structs.fields(Asked) if field.required]
+
+
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """A question with its runs made definite: `arms` holds every axis' value of each arm, `against` is an arm or a subject within each run.
 
@@ -109,6 +112,11 @@ def asked(table: Mapping[str, Any], where: str = "the question") -> Asked:
     for name in table:
         if name not in Asked.__struct_fields__:
             raise BadInput(f"{where}: no key named {plain(name)!r}{nearest(name, Asked.__struct_fields__)}")
+    missing = [name for name in _REQUIRED if name not in table]
+    if missing:
+        raise BadInput(
+            f"{where}: a question also needs {', '.join(missing)}; cockpit claim new --help says what each is"
+        )
     try:
         found = msgspec.convert(dict(table), Asked)
     except msgspec.ValidationError as error:

@@ -100,3 +100,8 @@ def test_a_claim_that_is_not_there_is_bad_input(lab: Lab, capsys: pytest.Capture
     lab.ask()
     assert run(["claim", "check", "zzzz"]) == 2
     assert "no claim named 'zzzz'" in capsys.readouterr().err
+
+
+def test_a_question_that_is_not_whole_names_everything_it_needs(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["claim", "new", "--question", "Does it keep the tails?"]) == 2
+    assert "also needs family, metric, contrast" in capsys.readouterr().err

@@ -255,3 +255,32 @@ def test_k2_the_seal_and_config_reach_a_launch_by_their_hashes(sealed: Seal) -> 
     assert record["answers_hash"] == sha256(canonical(record["answers"]))
     assert resolve("nano-care").flat() == record["config"]
     assert evidence.gather(Path("/nowhere"), "k3f9") == Prior()
+
+
+@pytest.mark.parametrize(
+    ("rule", "sets", "result", "says"),
+    [
+        ("KB19", [], {"base_trait_rate": 0.95}, "the base already shows care in 95% of its answers"),
+        ("KB45", ["evaluate.temperature=0.9"], {}, "evaluate.temperature differs from the comparator"),
+    ],
+)
+def test_k8_a_bug_that_an_earlier_run_shows_blocks_until_it_is_waived_and_the_waiver_is_printed(
+    rule: str, sets: list[str], result: dict[str, Any], says: str, tmp_path: Path, sealed: Seal
+) -> None:
+    folder = sealed()
+    ended = json.loads(folder.result.read_text())
+    write_json(folder.result, ended | {"measured": ended["measured"] | result})
+
+    def launch(*waive: str, extra: str = "") -> dict[str, Any]:
+        file = preflight(tmp_path / "new.toml", sets=sets, waive=("W2", *waive), extra=extra)
+        text = file.read_text().replace('comparator = "none"', 'comparator = "k3f9"')
+        file.write_text(text.replace("Four rounds", "Under this evaluation four rounds"))
+        return prepare(tmp_path, preflight=file).record
+
+    with pytest.raises(Refused, match=rf"K8: known bug {rule}: {says}"):
+        launch()
+    with pytest.raises(Refused, match=f"the waiver of {rule} expired on 2020-01-31"):
+        launch(rule, extra="expires = 2020-01-31\n")
+    record = launch(rule, extra="expires = 2999-01-31\n")
+    assert [(hit["rule"], hit["state"]) for hit in record["evidence"]["known_bugs"]] == [(rule, "waived")]
+    assert any(line.startswith(f"waived {rule} (until 2999-01-31): A run of") for line in remarks(record))

@@ -112,7 +112,7 @@ def test_what_cannot_be_read_is_noted_once_and_counted_at_the_end() -> None:
     bad = [b"{torn", b"\xff\xfe\x00", b"[1]", b'"text"', b"12", b"{}", b'{"event": "odd"}', b"", b"   "]
     found, translator = take(*bad, *bad)
     assert len(found) == 4  # damaged, not an object, no event named, unknown
-    assert notes(translator.summary()) == (
+    assert notes(translator.close()) == (
         "of 18 lines of the script, not taken: 6 not an object, 4 damaged, 2 no event named, 2 unknown event 'odd'"
     )
 
@@ -162,7 +162,7 @@ VALUES = st.recursive(
 )
 def test_whatever_is_written_every_event_encodes_and_reads_back(lines: list[str]) -> None:
     found, translator = take(*[line.encode("utf-8", "surrogatepass") for line in lines])
-    for line in stamped([*found, *translator.summary()], 1, 0.5).splitlines():
+    for line in stamped([*found, *translator.close()], 1, 0.5).splitlines():
         assert e.decode(line).elapsed == 0.5
 
 

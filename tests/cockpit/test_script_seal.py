@@ -96,7 +96,28 @@ def test_k9_a_run_without_a_checklist_is_refused_with_how_to_make_one(
     assert tomllib.loads((place / "new.toml").read_text())["prediction"]["subject"] == "model"
     assert cockpit(["run", "--new-preflight", "new.toml", "--", *command()]) == 2, "an answered file is not overwritten"
     assert cockpit(["run", "--preflight", "new.toml", "--", *command()]) == 3
-    assert "K6: question.hypothesis is empty" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "K0: math.optimised is empty" in said
+    assert said.endswith("(and 22 more: cockpit preflight check)\n")
+    assert not (place / "runs").exists()
+
+
+def test_a_scripts_checklist_is_checked_item_by_item_and_is_no_launchs(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cockpit(["run", "--new-preflight", "new.toml", "--", *command()]) == 0
+    assert cockpit(["preflight", "check", "new.toml"]) == 3
+    said = capsys.readouterr().out
+    assert "math.optimised is empty" in said
+    assert "nano" not in said, "a script has no model of ours to be read against"
+    assert "blocked: K0 to K8 to answer in new.toml" in said
+    assert cockpit(["preflight", "check", str(ANSWERED)]) == 0
+    assert f"ready: cockpit run --preflight {ANSWERED} -- CMD" in " ".join(capsys.readouterr().out.split())
+    (place / "off.toml").write_text(TEXT.replace('comparator = "none"', 'comparator = "k3f9"'))
+    assert cockpit(["preflight", "check", "off.toml", "--json"]) == 3
+    assert [b["item"] for b in json.loads(capsys.readouterr().out)["blocks"]] == ["K7"]
+    assert cockpit(["launch", "--preflight", str(ANSWERED)]) == 2
+    assert "cockpit run --preflight" in capsys.readouterr().err
     assert not (place / "runs").exists()
 
 

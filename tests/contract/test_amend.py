@@ -71,7 +71,9 @@ def test_fault_32_an_amendment_has_a_reason(reason: str) -> None:
 
 @given(st.data())
 def test_k9_no_line_of_the_chain_can_be_changed_dropped_or_moved(data: st.DataObject) -> None:
-    record, lines = chain(("prediction.confidence", 0.6), ("prior.learnt", "A note was found."), ("init.rank", 9))
+    record, lines = chain(
+        ("prediction.confidence", 0.6), ("prior.learnt", "A note was found."), ("init.distribution", "normal")
+    )
     assert chain_fault(record, lines) == ""
     spoilt = copy.deepcopy(lines)
     how = data.draw(st.sampled_from(["change", "drop", "swap"]))
@@ -98,7 +100,7 @@ def test_fault_34_a_torn_line_breaks_the_chain_and_is_not_silent(tmp_path: Path)
 @pytest.mark.parametrize(
     ("key", "value"),
     [("prior.learnt", "TBD"), ("prior.learnt", "x" * 2**20), ("prediction.confidence", 1.5), ("prediction.split", "train"),
-     ("question.hypothesis", "asdf")],
+     ("question.hypothesis", "asdf"), ("init.rank", 9), ("direction.direction", "forward"), ("tokenization.type", "byte")],
 )  # fmt: skip
 def test_fault_32_what_would_have_blocked_the_seal_is_no_amendment(key: str, value: Any) -> None:
     with pytest.raises(Refused) as error:

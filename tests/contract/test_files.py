@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.contract.files import append_line, write_atomic
+from engine.contract.files import append_line, contains, write_atomic
 
 
 @contextmanager
@@ -41,3 +41,13 @@ def test_a_file_has_the_permissions_of_the_umask(mask: int, mode: int, tmp_path:
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "x.json").stat().st_mode) == mode
+
+
+@pytest.mark.parametrize("before", [0, 1, 60, 61, 64, 119, 127, 128, 200])
+def test_bytes_are_found_wherever_the_windows_of_reading_end(tmp_path: Path, before: int) -> None:
+    path = tmp_path / "large"
+    assert not contains(path, b"wanted", window=64)
+    path.write_bytes(b"w" * before + b"wanted" + b"wante" * 30)
+    assert contains(path, b"wanted", window=64)
+    path.write_bytes(b"wante" * 100)
+    assert not contains(path, b"wanted", window=64)

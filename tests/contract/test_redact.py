@@ -17,6 +17,7 @@ SHAPES = st.sampled_from(
         "https://{}@host/x.git",
         "GET https://host/?api_key={}&n=1 failed",
         "https://host/?access_token={}",
+        "https://host/?n=1&storage.account_key={}",
         "401 for hf_{}",
         "key sk-{} refused",
         "Authorization: Bearer {}",

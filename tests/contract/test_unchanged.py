@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from engine.contract.answers import Answers, parse_answers
 from engine.contract.facts import ModelFacts
-from engine.contract.preflight import Block, blocks, seal
+from engine.contract.preflight import Block, blocks, flags, seal
 from engine.contract.prior import Prior, Sealed, Split
 from engine.contract.resolve import resolve
 from engine.contract.unchanged import ORDER, complete, since, spans
+
+from .test_seal import _FACTS, _RECORD
 
 Spoil = Callable[..., Answers]
 RUN = "20260101T000000-nano-care-k3f9"
@@ -107,8 +109,6 @@ _TEXTS = [
 
 @given(st.sets(st.sampled_from(_TEXTS)))
 def test_exactly_the_items_whose_answers_differ_are_not_unchanged(changed: set[tuple[str, str, str]]) -> None:
-    from .test_seal import _FACTS, _RECORD
-
     facts, record = msgspec.convert(_FACTS, ModelFacts), _RECORD()
     kept = {
         k: record[k] for k in ("config", "axes", "model_hash", "trait_hash", "evidence", "metric_version", "answers")
@@ -200,4 +200,16 @@ def test_spans_are_said_as_a_person_says_them() -> None:
     assert spans(["K1", "K2", "K3", "K4"]) == "K1 to K4"
     assert spans(["K0", "K1", "K2", "K8"]) == "K0 to K2 and K8"
     assert spans(["K4"]) == "K4"
-    assert spans(["K4", "K5"]) == "K4, K5"
+    assert spans(["K4", "K5"]) == "K4 and K5"
+    assert spans(["K0", "K1", "K2", "K4", "K5", "K8"]) == "K0 to K2, K4, K5 and K8"
+
+
+def test_an_answer_that_stands_on_other_facts_is_flagged_with_what_moved(
+    prior: Prior, spoilt: Spoil, facts: ModelFacts
+) -> None:
+    said = {f.item: f.what for f in flags(spoilt(), CONFIG, prior, msgspec.structs.replace(facts, model_hash="d" * 64))}
+    assert said["K2"] == f"the answer is that of -k3f9, and model_hash is {'d' * 8}, was {'c' * 8}"
+    other = spoilt(architecture={"answer": "A deeper decoder, whose stance lies on one direction too."})
+    again = flags(other, CONFIG, prior, msgspec.structs.replace(facts, model_hash="d" * 64))
+    assert "K2" not in {f.item for f in again}, "said anew, it was read again"
+    assert flags(spoilt(), CONFIG, prior, facts) == []

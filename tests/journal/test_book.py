@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.contract.errors import BadInput
-from journal.book import NAME, Book, Text, entry_key, parse, render
+from journal.book import NAME, Book, Text, block_of, entry_key, parse, render
 
 KEY = "20260604T101347-nano-care-k3f9"
 ENTRY = Text("## 2026-06-04 (a) · running · [exploratory]", "**Asked.** Why?\n")
@@ -67,6 +67,17 @@ def test_prose_around_an_entry_stays_byte_for_byte(tmp_path: Path, before: bytes
         assert book.read() == head + render(KEY, CLOSED) + rest
     else:
         assert book.read() == kept
+
+
+@given(
+    parts=st.lists(
+        st.one_of(PROSE, st.sampled_from([render(KEY, ENTRY), render(KEY, CLOSED), render("other", ENTRY)])), max_size=5
+    )
+)
+def test_a_key_is_found_where_parsing_the_whole_file_finds_it(parts: list[bytes]) -> None:
+    data = b"".join(parts)
+    mine = [block for block in parse(data) if block.key == KEY]
+    assert block_of(data, KEY) == next((block for block in reversed(mine) if block.intact), mine[-1] if mine else None)
 
 
 def test_append_is_idempotent_and_mends_a_torn_tail(tmp_path: Path) -> None:

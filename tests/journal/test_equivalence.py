@@ -30,7 +30,9 @@ def _events(low: float, high: float) -> list[Any]:
 def test_d6_a_control_is_equivalent_when_its_whole_interval_is_inside_the_margin(
     make_run: Maker, low: float, high: float, inside: bool
 ) -> None:
-    record = load_record(make_run(NAME, _events(low, high), status="success", sets=["steer.method=random", "evaluate.margin=0.05"]))
+    record = load_record(
+        make_run(NAME, _events(low, high), status="success", sets=["steer.method=random", "evaluate.margin=0.05"])
+    )
     assert [e.inside for e in equivalences(record)] == [inside]
     assert sentence(record).startswith("Equivalent" if inside else "Not shown")
     assert "within ±.05" in sentence(record)

@@ -1,0 +1,150 @@
+"""A live run in a few values, from its new events only."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cockpit.runs import evidence, processes
+from cockpit.runs.stream import Tail
+from cockpit.runs.view import RunView, Snapshot, read
+from engine.contract.errors import BadInput
+from engine.contract.rundir import RunDir
+from engine.contract.runfile import load_runfile
+
+Floats = NDArray[np.float64]
+POINTS = 400
+"""Values of a curve that are handed on, the extremes of each stretch kept."""
+
+
+class Curve(NamedTuple):
+    """Something over the steps of a run, thinned: place (steps since the run began), value and round of each point."""
+
+    at: tuple[float, ...] = ()
+    values: tuple[float, ...] = ()
+    rounds: tuple[int, ...] = ()
+
+
+class Pulse(NamedTuple):
+    """A live run now. `elapsed` and `left` in seconds, KL and tau in nats; None where it is not known yet."""
+
+    state: str  # starting, running, paused
+    host: str  # '' on this machine
+    round: int
+    rounds: int
+    stage: str
+    done: int
+    total: int
+    elapsed: float | None
+    left: float | None
+    round_seconds: tuple[float, ...]  # of the rounds that are done
+    tau: float | None
+    reference: str  # prev or base
+    kl: Curve
+    tail: Curve
+    base: float | None
+    prompted: float | None
+    healed: tuple[float, ...]  # trait rate after each round
+    tail_ppl: float | None
+
+
+class Live:
+    """Follows one run. Its file is read once."""
+
+    def __init__(self, folder: RunDir) -> None:
+        self._folder, self._tail, self._view = folder, Tail(folder.events), RunView()
+        try:
+            config = load_runfile(folder.config).config
+            self._rounds, self._reference = config.run.rounds, config.heal.reference
+        except BadInput:
+            self._rounds, self._reference = 0, ""
+
+    def look(self) -> Pulse:
+        """Read what is new. Raises OSError when the folder cannot be read."""
+        if data := self._tail.read():
+            events, damaged = read(data)
+            self._view.add(events)
+            self._view.damaged(damaged)
+        return self._pulse(self._view.snapshot())
+
+    def _pulse(self, seen: Snapshot) -> Pulse:
+        process = evidence.process(self._folder)
+        host = str(process.get("host", ""))
+        spent = _round_seconds(seen)
+        healed = tuple(v for e in seen.evaluated if (v := _trait(e, "healed")) is not None)
+        steps = seen.steps
+        taus = steps["tau"]
+        return Pulse(
+            state="paused" if seen.paused else "running" if seen.stage else "starting",
+            host="" if host in ("", processes.host()) else host,
+            round=seen.round,
+            rounds=self._rounds,
+            stage=seen.stage,
+            done=seen.done,
+            total=seen.total,
+            elapsed=seen.elapsed if seen.events else None,
+            left=_left(seen, spent, self._rounds),
+            round_seconds=spent,
+            tau=float(taus[-1]) if len(taus) and np.isfinite(taus[-1]) else None,
+            reference=self._reference,
+            kl=_curve(np.arange(1.0, len(steps["kl"]) + 1), steps["kl"], steps["round"]),
+            tail=_curve(_places(seen), seen.probes["tail_ppl"], seen.probes["round"]),
+            base=next((v for e in seen.evaluated if (v := _trait(e, "base")) is not None), None),
+            prompted=next((v for e in seen.evaluated if (v := _trait(e, "prompted")) is not None), None),
+            healed=healed,
+            tail_ppl=next(
+                (e.metrics.get("tail_ppl") for e in reversed(seen.evaluated) if e.subject == "healed"),
+                None,
+            ),
+        )
+
+
+def _trait(event: object, subject: str) -> float | None:
+    if getattr(event, "subject", "") != subject or getattr(event, "split", "") != "val":
+        return None
+    value = getattr(event, "metrics", {}).get("trait_rate")
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def _round_seconds(seen: Snapshot) -> tuple[float, ...]:
+    """Seconds of each round that is done."""
+    by_round: dict[int, float] = {}
+    for stage in seen.stages:
+        by_round[stage.round] = by_round.get(stage.round, 0.0) + stage.seconds
+    last = seen.round if seen.running or not seen.finished else seen.round + 1
+    return tuple(by_round.get(number, 0.0) for number in range(1, last) if number in by_round)
+
+
+def _left(seen: Snapshot, spent: tuple[float, ...], rounds: int) -> float | None:
+    """The rounds that are still to come at the pace of those that are done; None before the first is."""
+    if not spent or not rounds or seen.finished:
+        return None
+    pace = sum(spent) / len(spent)
+    here = sum(stage.seconds for stage in seen.stages if stage.round == seen.round)
+    here += seen.elapsed - seen.stage_began if seen.running else 0.0
+    return max(0.0, pace - here) + pace * max(0, rounds - seen.round)
+
+
+def _places(seen: Snapshot) -> Floats:
+    """Where each coherence probe lies among the steps."""
+    found = [
+        seen.of_round(int(number)).start + step
+        for number, step in zip(seen.probes["round"].tolist(), seen.probes["step"].tolist(), strict=True)
+    ]
+    return np.array(found, dtype=np.float64)
+
+
+def _curve(at: Floats, values: Floats, rounds: Floats) -> Curve:
+    """At most about POINTS values, the lowest and the highest of each stretch."""
+    if len(values) > POINTS:
+        stretch = -(-len(values) * 2 // POINTS)
+        starts = range(0, len(values), stretch)
+        chosen: list[int] = []
+        for start in starts:
+            part = values[start : start + stretch]
+            if np.isfinite(part).any():
+                chosen += sorted({start + int(np.nanargmin(part)), start + int(np.nanargmax(part))})
+        at, values, rounds = at[chosen], values[chosen], rounds[chosen]
+    return Curve(tuple(at.tolist()), tuple(values.tolist()), tuple(int(r) for r in rounds))

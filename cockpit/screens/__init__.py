@@ -1,0 +1,1 @@
+"""The rooms of the app, one screen a file beside its style sheet."""

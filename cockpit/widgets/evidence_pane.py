@@ -1,0 +1,341 @@
+"""What is known about the item under the cursor: facts of the model, the formula, earlier runs, changes, notes and known bugs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from rich.cells import cell_len
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from cockpit.runs.drafts import Check
+from cockpit.theme import ascii_only
+from cockpit.widgets.checklist_items import Item
+from cockpit.widgets.config_knobs import as_text, knob_of
+from cockpit.widgets.line import BRIGHT, LABEL, RULE, STRONG, VALUE, cut, heading, line, pad, stack
+from cockpit.widgets.wrapping import wrap
+from engine.contract.distance import Near
+from engine.contract.known_bugs import RULES
+from engine.contract.resolve import resolve
+from journal.text import plain, short
+
+READING = "reading the model…"
+RUN, ENDED = 9, 11
+
+
+def evidence(check: Check, item: Item, width: int) -> list[Content]:
+    """The lines for one item."""
+    found = [heading(f"Evidence for {item.number}", item.title.lower(), width), Content("")]
+    return found + list(_PARTS[item.number](check, width))
+
+
+def _pairs(rows: Mapping[str, Any], width: int) -> Iterator[Content]:
+    """Names and values below each other."""
+    wide = max((cell_len(name) for name in rows), default=0) + 2
+    for name, value in rows.items():
+        for n, part in enumerate(wrap(plain(str(value), 400), max(12, width - wide)) or ["–"]):
+            yield line((pad(name if n == 0 else "", wide), LABEL), (part, VALUE))
+
+
+def _tokenization(check: Check, width: int) -> Iterator[Content]:
+    facts, run = check.known.facts, check.known.prior.comparator
+    yield from _pairs(
+        {
+            "class": facts.tokenizer_class,
+            "type": facts.tokenizer_type,
+            "vocabulary": f"{facts.vocabulary:,}",
+            "hash": facts.tokenizer_hash[:12],
+            "chat template": ("yes, with a system role" if facts.system_role else "yes")
+            if facts.chat_template
+            else "none",
+        },
+        width,
+    )
+    yield Content("")
+    if run is None:
+        yield line(("No comparator is chosen; 7 chooses one.", LABEL))
+    elif run.tokenizer_hash == facts.tokenizer_hash:
+        yield line(f"The comparator {short(run.id)} has the same tokenizer, by hash.")
+    else:
+        yield line((f"The comparator {short(run.id)} has another tokenizer: not comparable.", "$bad"))
+
+
+def _architecture(check: Check, width: int) -> Iterator[Content]:
+    facts, model = check.known.facts, check.known.config.model
+    yield from _pairs(
+        {
+            "model": f"{facts.id} ({facts.family})",
+            "class": facts.model_class,
+            "file": f"{facts.source_file.rsplit('/', 1)[-1]}, {facts.source_version}",
+            "commit": facts.commit[:12] or "cannot be resolved",
+            "parameters": f"{facts.parameters:,}",
+            "embedding": f"{facts.embedding_parameters:,}",
+            "layers": f"{facts.layers} of {facts.hidden:,}, {facts.heads} heads, {facts.kv_heads} for keys and values",
+            "weights": f"{facts.weight_bytes / 2**20:,.1f} MiB, {model.dtype}, quantization {model.quantization}",
+        },
+        width,
+    )
+
+
+def _init(check: Check, width: int) -> Iterator[Content]:
+    facts, heal = check.known.facts, check.known.config.heal
+    yield from _pairs(
+        {
+            "base": "pretrained" if facts.pretrained else "random or structured",
+            "LoRA": f"rank {heal.rank}, alpha {heal.alpha:g}, from {heal.layer_from:g} of depth on",
+            "trained": f"{facts.adapter_parameters:,} parameters a round, {heal.adapter_dtype}",
+            "B": "zero, so that the first student equals the reference",
+        },
+        width,
+    )
+
+
+def _direction(check: Check, width: int) -> Iterator[Content]:
+    heal = check.known.config.heal
+    yield from _math(check, width)
+    yield Content("")
+    means = {
+        "kl_rev": "reverse: KL(student, reference)",
+        "kl_fwd": "forward: KL(reference, student)",
+        "none": "none: there is no barrier",
+    }
+    reference = "the original model" if heal.reference == "base" else "the student before the round"
+    yield from _pairs({"trains with": means[heal.divergence], "reference": reference}, width)
+    yield Content("")
+    yield from _pressure(check, width)
+
+
+def _math(check: Check, width: int) -> Iterator[Content]:
+    """The objective with this config's numbers."""
+    heal = check.known.config.heal
+    reference = "base" if heal.reference == "base" else "prev"
+    if heal.divergence == "none":
+        yield line(("min  ", LABEL), ("NLL", BRIGHT))
+        return
+    student = "@" if ascii_only() else "θ"
+    order = f"{student}, {reference}" if heal.divergence == "kl_rev" else f"{reference}, {student}"
+    yield line(("min  ", LABEL), (f"NLL + λ · mean relu( {heal.aggregate} KL({order}) − τ )", BRIGHT))
+    yield line(("     ", LABEL), (f"λ {heal.lam:g}   τ {heal.tau:g} nats   {heal.aggregate} over positions", LABEL))
+
+
+def _pressure(check: Check, width: int) -> Iterator[Content]:
+    """The operating KL of the comparator, else of the nearest run that measured it, against this run's tau, nats."""
+    heal, chosen = check.known.config.heal, check.known.prior.comparator
+    runs = [*([chosen] if chosen else []), *(n.run for n in check.known.near)]
+    run = next((r for r in runs if r.operating_kl is not None), None)
+    if run is None or run.operating_kl is None or heal.divergence == "none":
+        return
+    yield heading(f"KL of {short(run.id)} under this run's τ", "nats", width)
+    cells, top = max(8, width - 1), 1.25 * max(run.operating_kl, heal.tau, 1e-9)
+    reached, limit = round(run.operating_kl / top * cells), round(heal.tau / top * cells)
+    inks = ["$accent-barrier" if n >= limit else VALUE if n < reached else RULE for n in range(cells)]
+    bar = [("━", ink) if n < reached else ("─", RULE) for n, ink in enumerate(inks)]
+    bar[min(limit, cells - 1)] = ("┃", "$accent-barrier")
+    yield line(*bar)
+    fires = run.operating_kl > heal.tau
+    words = ("active", "$accent-barrier") if fires else ("inert, it never fires", "bold $bad")
+    now = (f"{heal.tau:g}", "bold $accent-barrier")
+    yield line((f"{run.operating_kl:.2g}", STRONG), (" p90   τ ", LABEL), now, (" now   ", LABEL), words)
+    yield Content("")
+
+
+def _metric(check: Check, width: int) -> Iterator[Content]:
+    splits = check.known.prior.splits
+    rows = {name: f"{plain(s.id, 60)}, {s.items:,} items, ids {s.hash[:8]}" for name, s in splits.items()}
+    yield from _pairs(rows, width)
+    facts = check.known.facts
+    yield from _pairs({"tokenizer": f"{facts.tokenizer_class} {facts.tokenizer_hash[:8]}"}, width)
+    yield Content("")
+    for part in wrap(
+        "val is looked at every round; test once, at the end, on base, prompted and the best round.", width
+    ):
+        yield line((part, LABEL))
+
+
+def _question(check: Check, width: int) -> Iterator[Content]:
+    yield from _math(check, width)
+    yield Content("")
+    yield from _nearest(check, width)
+    yield from _pressure(check, width)
+    yield from _changes(check, width)
+    yield from _quotes(check, width)
+
+
+def _prior(check: Check, width: int) -> Iterator[Content]:
+    yield from _nearest(check, width)
+    yield from _comparison(check, width)
+    yield from _pressure(check, width)
+    yield from _quotes(check, width)
+
+
+def _nearest(check: Check, width: int) -> Iterator[Content]:
+    """Earlier runs that are near, the comparator marked, with how many of the knobs in question are equal."""
+    known = check.known
+    chosen = known.prior.comparator.id if known.prior.comparator else ""
+    if not known.near:
+        yield heading("Nearest earlier runs", "", width)
+        yield line((f"None is near this one; {len(known.prior.runs)} finished runs were looked at.", LABEL))
+        yield Content("")
+        return
+    yield heading("Nearest earlier runs", "", width, line(("space chooses", LABEL)))
+    room = max(8, width - RUN - ENDED - 2)
+    yield line((pad("  run", RUN) + pad("ended", ENDED) + pad("knobs", room), LABEL))
+    for found in known.near:
+        here = found.run.id == chosen
+        sign = ("✗ ", "$bad") if found.run.failed else ("✓ ", "$ok") if found.run.status == "success" else ("· ", LABEL)
+        ended = "missed" if found.run.missed else plain(found.run.status, 12)
+        row = line(
+            ("▸ " if here else "  ", BRIGHT), (pad(short(found.run.id), RUN - 2), STRONG if here else VALUE),
+            sign, (pad(ended, ENDED - 2), LABEL), (pad(equal(check, found), room), VALUE),
+        )  # fmt: skip
+        yield row.stylize("on $select") if here else row
+        if found.run.title:
+            yield line("  ", (cut(plain(found.run.title, 200), width - 2), LABEL))
+    yield Content("")
+
+
+def equal(check: Check, found: Near) -> str:
+    """'4 of 5 equal; tau 4': how many of the knobs that this run is about, or that differ, are as they were there."""
+    if not found.differs:
+        return "the same config"
+    other = {d.knob for d in found.differs}
+    asked = other | set(check.changes)
+    first = found.differs[0]
+    more = f" and {len(other) - 1} more" if len(other) > 1 else ""
+    return (
+        f"{len(asked) - len(other)} of {len(asked)} equal; {first.knob.partition('.')[2]} {as_text(first.theirs)}{more}"
+    )
+
+
+def _comparison(check: Check, width: int) -> Iterator[Content]:
+    """The difference table to the comparator."""
+    found = check.known.comparison
+    if found is None:
+        return
+    yield heading(f"Against {short(found.run)}", "the comparator", width)
+    rows = [(d.knob, as_text(d.theirs), as_text(d.ours)) for d in found.knobs]
+    yield from _table(rows, width)
+    if not rows:
+        yield line(("Every knob is the same.", VALUE))
+    yield line((found.why, LABEL if found.comparable else "bold $bad"))
+    yield Content("")
+
+
+def _changes(check: Check, width: int) -> Iterator[Content]:
+    """What this run changes from its preset, and the axes."""
+    known = check.known
+    shipped = resolve(known.answers.preset or None).flat()
+    rows = [(k, as_text(shipped[k]), as_text(v)) for k, v in check.changes.items() if k not in known.answers.axes]
+    yield heading("Changes from the preset", plain(known.answers.preset, 30), width)
+    yield from _table(rows, width)
+    if not rows:
+        yield line(("None. c changes a setting.", LABEL))
+    if known.answers.axes:
+        yield line(("may differ under this seal  ", LABEL), (cut(", ".join(known.answers.axes), width - 28), VALUE))
+    yield Content("")
+
+
+def _table(rows: list[tuple[str, str, str]], width: int) -> Iterator[Content]:
+    """Knob, before, after, unit."""
+    first = min(30, max((cell_len(k) for k, _, _ in rows), default=0) + 2)
+    room = max(6, (width - first - 4) // 3)
+    before = min(room, max((cell_len(b) for _, b, _ in rows), default=0))
+    after = min(room, max((cell_len(a) for _, _, a in rows), default=0))
+    for name, then, now in rows:
+        known = knob_of(name)
+        unit = known.unit if known else ""
+        left = max(0, width - first - before - after - 6)
+        yield line(
+            (pad(name, first), VALUE), (pad(then, before, right=True), LABEL), (" → ", LABEL),
+            (pad(now, after, right=True), STRONG), ("  " + cut(unit, left) if left > 3 else "", LABEL),
+        )  # fmt: skip
+
+
+def _quotes(check: Check, width: int) -> Iterator[Content]:
+    """What notes and journal say on the changed knobs and the words of the hypothesis."""
+    if not check.known.quotes:
+        return
+    yield heading("Written before", "", width)
+    for quote in check.known.quotes:
+        for part in wrap(f"“{plain(quote.text, 200)}”", max(16, width - 2)):
+            yield line(("▎ ", LABEL), (part, VALUE))
+        yield line(("  ", LABEL), (cut(plain(f"{quote.place}  on {', '.join(quote.why[:4])}", 200), width - 2), LABEL))
+    yield Content("")
+
+
+def _bugs(check: Check, width: int) -> Iterator[Content]:
+    yield line((f"{len(check.bugs)} of {len(RULES)} rules hit", VALUE))
+    yield from (line((part, LABEL)) for part in wrap("on this config, this model and the earlier runs", width))
+    yield Content("")
+    if any("tau" in knob for hit in check.bugs for knob in hit["knobs"]):
+        yield from _pressure(check, width)
+    knobs = {k for hit in check.bugs for k in hit["knobs"]}
+    if knobs:
+        yield heading("Settings behind them", "", width)
+        flat = check.known.config.flat()
+        for knob in sorted(knobs & set(flat)):
+            known = knob_of(knob)
+            yield line(
+                (pad(knob, 26), VALUE), (as_text(flat[knob]), STRONG), (f"  {known.unit}" if known else "", LABEL)
+            )
+            if known:
+                yield from (line("  ", (part, LABEL)) for part in wrap(known.description, max(16, width - 2)))
+        yield Content("")
+    waivers = check.known.answers.waivers
+    if waivers:
+        yield heading("Waivers", "printed in the journal", width)
+        for waiver in waivers:
+            until = f" until {waiver.expires}" if waiver.expires else ""
+            rows = wrap(plain(waiver.reason, 400), max(16, width - 8))
+            yield line((pad(plain(waiver.rule, 8), 8), STRONG), (rows[0] if rows else "", VALUE), (until, LABEL))
+            yield from (line(" " * 8, (part, VALUE)) for part in rows[1:])
+
+
+_PARTS: dict[int, Callable[[Check, int], Iterator[Content]]] = {
+    1: _tokenization,
+    2: _architecture,
+    3: _init,
+    4: _direction,
+    5: _metric,
+    6: _question,
+    7: _prior,
+    8: _bugs,
+}
+
+
+class Evidence(Widget):
+    """The lines of one item; `trouble` stands in their place when there is nothing to show."""
+
+    DEFAULT_CSS = "Evidence { height: auto; width: 1fr; text-wrap: nowrap; text-overflow: clip; }"
+    check: reactive[Check | None] = reactive(None, layout=True, always_update=True)
+    item: reactive[Item | None] = reactive(None, layout=True)
+    trouble: reactive[str] = reactive("", layout=True)
+
+    def lines(self, width: int) -> list[Content]:
+        """What is shown."""
+        found: list[Content] = []
+        if self.trouble:
+            found = [heading("The draft cannot be checked", "", width)]
+            found += [line((part, VALUE)) for part in wrap(plain(self.trouble, 600), max(16, width))] + [Content("")]
+        if self.check is None:
+            return found or [heading("Evidence", "", width), Content(""), line((READING, LABEL))]
+        return found + (evidence(self.check, self.item, width) if self.item else [])
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:
+        return max(1, len(self.lines(width)))
+
+    def render(self) -> Content:
+        """All of it."""
+        return stack(self.lines(self.size.width))
+
+
+class EvidencePane(VerticalScroll, inherit_bindings=False):
+    """Scrolls when there is more evidence than room."""
+
+    DEFAULT_CSS = """
+    EvidencePane { scrollbar-gutter: stable; scrollbar-size-vertical: 1; scrollbar-color: $rule; scrollbar-background: $background; }
+    """
+    can_focus = False

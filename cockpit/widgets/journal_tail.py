@@ -1,0 +1,103 @@
+"""The newest entries of the journal, with those that nobody has reviewed yet marked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from cockpit.widgets.line import BRIGHT, LABEL, STRONG, VALUE, cut, heading, line, pad, stack
+
+if TYPE_CHECKING:
+    from cockpit.runs.overview import EntryRow, Overview
+
+SIGN = {"success": ("✓", "$ok"), "failed": ("✗", "$bad"), "": ("·", LABEL)}
+LEVEL = 13
+
+
+class JournalTail(Widget, can_focus=True):
+    """One line an entry, newest first. `cursor` counts entries."""
+
+    DEFAULT_CSS = "JournalTail { height: auto; text-wrap: nowrap; text-overflow: ellipsis; }"
+    seen: reactive[Overview | None] = reactive(None)
+    cursor: reactive[int] = reactive(0)
+
+    class EntryOpened(Message):
+        """An entry was asked for."""
+
+        def __init__(self, key: str) -> None:
+            super().__init__()
+            self.key = key
+
+    @property
+    def chosen(self) -> EntryRow | None:
+        """The entry under the cursor."""
+        entries = self.seen.entries if self.seen else ()
+        return entries[self.cursor] if self.cursor < len(entries) else None
+
+    def move(self, by: int) -> None:
+        """Move the cursor; it stops at both ends of what is shown."""
+        shown = min(self.size.height - 1, len(self.seen.entries) if self.seen else 0)
+        self.cursor = max(0, min(shown - 1, self.cursor + by))
+
+    def open(self) -> None:
+        """Ask for the chosen entry."""
+        if self.chosen:
+            self.post_message(self.EntryOpened(self.chosen.key))
+
+    def render(self) -> Content:
+        """Heading and lines."""
+        width = self.size.width
+        if self.seen is None:
+            return heading("Journal", "", width)
+        count = self.seen.to_review
+        right = line((str(count), STRONG), (" to review", LABEL)) if count else Content("")
+        written = self.seen.written
+        note = f"{written} {'entry' if written == 1 else 'entries'}" if written else "smoke runs only"
+        note = note if self.seen.entries else ""
+        rows = [heading("Journal", note, width, right)]
+        if not self.seen.entries:
+            rows.append(
+                line((cut("Every run writes its entry here when it starts, and closes it when it ends.", width), LABEL))
+            )
+        for index, entry in enumerate(self.seen.entries[: max(0, self.size.height - 1)]):
+            rows.append(self._row(entry, width, self.has_focus and index == self.cursor))
+        return stack(rows)
+
+    def _row(self, entry: EntryRow, width: int, chosen: bool) -> Content:
+        mark = ("▸ " if chosen else "• " if entry.unreviewed else "  ", BRIGHT)
+        level = LEVEL if width >= 60 else 0
+        room = width - 2 - 6 - 3 - 2 - level
+        style = LABEL if entry.smoke else VALUE
+        parts = [mark, (pad(clock(entry.when), 6), LABEL), " ", SIGN[entry.sign], " ", (pad(entry.title, room), style)]
+        shown = line(*parts, ("  ", style), (pad(entry.level, level, right=True), LABEL))
+        return shown.stylize("on $select bold") if chosen else shown
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click chooses a line, a double click opens it."""
+        index = event.y - 1
+        if not self.seen or not 0 <= index < len(self.seen.entries):
+            return
+        if index == self.cursor and event.chain > 1:
+            self.open()
+        self.cursor = index
+
+
+def clock(when: str) -> str:
+    """'10:13' of today, '06-04' of another day, in local time; `when` is UTC as the journal writes it."""
+    try:
+        moment = datetime.strptime(when, "%Y-%m-%d %H:%M").replace(tzinfo=UTC).astimezone()
+    except ValueError:
+        return when[5:10]
+    return f"{moment:%H:%M}" if moment.date() == datetime.now().date() else f"{moment:%m-%d}"

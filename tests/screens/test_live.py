@@ -1,0 +1,85 @@
+"""A live run in a few values: where it is, what is left of it, and its curves with every extreme kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cockpit.runs.live import POINTS, Curve, Live, _curve
+from cockpit.widgets.live_run import _series
+from engine.contract import events as e
+from engine.contract.files import append_line
+from tests.screens.conftest import Write
+
+RUN = "20260606T101347-nano-care-q7bb"
+
+
+def test_a_live_run_is_where_its_newest_event_says(write_run: Write) -> None:
+    folder = write_run(RUN, "", events=14)  # in the second round, after two steps
+    pulse = Live(folder).look()
+    assert (pulse.state, pulse.round, pulse.rounds, pulse.stage) == ("running", 2, 2, "heal")
+    assert (pulse.done, pulse.total) == (2, 4)
+    assert (pulse.base, pulse.prompted, pulse.healed) == (0.25, 1.0, (0.4,))
+    assert (pulse.tau, pulse.reference) == (0.25, "prev")
+    assert pulse.kl.rounds == (1, 1, 1, 1, 2, 2)
+    assert pulse.kl.at == (1, 2, 3, 4, 5, 6)
+
+
+def test_what_is_left_is_the_rounds_to_come_at_the_pace_of_those_that_are_done(write_run: Write) -> None:
+    folder = write_run(RUN, "", events=14)
+    pulse = Live(folder).look()
+    assert pulse.round_seconds == (5.0,)
+    assert pulse.left == pytest.approx(5.0 - 2.0)  # round 2 began 2 s ago
+
+
+def test_nothing_is_said_to_be_left_before_a_round_is_done(write_run: Write) -> None:
+    assert Live(write_run(RUN, "", events=6)).look().left is None
+
+
+def test_only_new_bytes_are_read_and_a_torn_line_waits_for_its_end(write_run: Write) -> None:
+    folder = write_run(RUN, "", events=12)
+    live = Live(folder)
+    assert live.look().done == 0
+    line = e.encode(e.Progress(stage="heal", round=2, elapsed=25.0, done=3, total=4))
+    with folder.events.open("ab") as f:
+        f.write(line[:20])
+    assert live.look().elapsed == 20.0
+    with folder.events.open("ab") as f:
+        f.write(line[20:] + b"\n")
+    assert live.look().elapsed == 25.0
+    append_line(
+        folder.events, e.encode(e.ControlApplied(stage="heal", round=2, elapsed=26.0, request="pause", by="me"))
+    )
+    assert live.look().state == "paused"
+
+
+def test_a_folder_without_events_is_starting(write_run: Write) -> None:
+    folder = write_run(RUN, "", events=0)
+    assert not Path(folder.events).exists()
+    pulse = Live(folder).look()
+    assert (pulse.state, pulse.elapsed, pulse.left) == ("starting", None, None)
+
+
+@given(st.integers(1, 5000), st.integers(0, 2**32 - 1))
+def test_a_thinned_curve_keeps_its_extremes_and_stays_small(count: int, seed: int) -> None:
+    noise = np.random.default_rng(seed)
+    values = noise.normal(size=count)
+    values[noise.random(count) < 0.1] = np.nan
+    at, rounds = np.arange(1.0, count + 1), np.sort(noise.integers(1, 5, count)).astype(float)
+    curve = _curve(at, values, rounds)
+    assert len(curve.values) <= POINTS + 2
+    assert len(curve.at) == len(curve.values) == len(curve.rounds)
+    assert list(curve.at) == sorted(curve.at)
+    known = values[np.isfinite(values)]
+    if len(known):
+        assert np.nanmax(curve.values) == known.max()
+        assert np.nanmin(curve.values) == known.min()
+
+
+def test_events_out_of_order_draw_a_chart_and_no_traceback() -> None:
+    points = Curve(at=(1.0, 5.0, 3.0), values=(0.1, 0.2, 0.3), rounds=(1, 1, 1))
+    assert len(_series("kl", points)) == 3
