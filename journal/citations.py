@@ -26,7 +26,8 @@ _CITED = re.compile(
 )
 _BELONGS = re.compile(r"\s*(?:\(\s*|\b(?:at|in|of|for|by|from|with)\s+)")
 """Between a number and the run that it is of, where the run comes after."""
-_SUBJECT = re.compile(r"\b(base|prompted|steered|healed)\b")
+_SUBJECT = re.compile(r"\b(base|prompted|steered|healed)\b(?! [−-]?\d*\.?\d+\))")
+"""Not the one in 'care .93 (base .24), tail ppl 1.2', which says nothing of what follows."""
 _ROUND = re.compile(r"\bround (\d+)\b")
 _SENTENCE = re.compile(r"(?:[^.!?\n]|[.!?](?!\s|$)|\n(?!\s*\n))+", re.MULTILINE)
 
@@ -51,7 +52,10 @@ def wrong(project: Path, data: bytes, blocks: list[Block]) -> Iterator[tuple[int
             for cited in _CITED.finditer(sentence[0]):
                 before = bisect_right([at for at, _ in named], cited.start()) - 1
                 joint = _BELONGS.match(sentence[0], cited.end())
-                key = dict(named).get(joint.end() if joint else -1, named[max(before, 0)][1])
+                after = reference.match(sentence[0], joint.end()) if joint else None
+                key = runs.get(after[1], "") if after else named[max(before, 0)][1]
+                if not key:
+                    continue
                 what = _disagrees(project, key, cards[key], sentence[0], cited)
                 if what:
                     at = start + len(text[: sentence.start() + cited.start()].encode("utf-8", "replace"))

@@ -104,6 +104,8 @@ def test_an_open_entry_whose_run_is_gone_is_found(book: Book, tmp_path: Path) ->
         "-zzzz reached trait .50.",
         "-k3f9 was slow. Another had trait .50.",
         "base of -k3f9: trait .24",
+        "-k3f9: care .93 (base .24), trait .93",
+        "After -k3f9 we saw trait .50 at -zzzz, then trait .93 in -k3f9",
     ],
 )
 def test_a_number_that_agrees_is_not_flagged(sentence: str, book: Book, tmp_path: Path) -> None:
