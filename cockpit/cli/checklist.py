@@ -23,7 +23,7 @@ def new(
     project: Project = None,
 ) -> None:
     """A checklist with the facts filled in and the questions open; what still holds of an older one stays."""
-    from cockpit.runs import carry
+    from cockpit.preflight import carry
     from engine.contract.errors import BadInput
 
     folder = open_project(ctx, project)
@@ -47,15 +47,15 @@ def check(
     project: Project = None,
 ) -> int:
     """Item by item, what blocks, what is only flagged, and how to mend it. Exit code 3 while anything blocks."""
+    from cockpit.preflight import drafts
     from cockpit.report.checklist import show, show_script
     from cockpit.report.tables import console
-    from cockpit.runs import drafts
     from engine.contract.errors import Exit
     from engine.contract.script import for_scripts
 
     folder = open_project(ctx, project)
     if for_scripts(file):
-        from cockpit.runs.script import check as of_script
+        from cockpit.scripts.script import check as of_script
 
         blocks = of_script(folder, file)
         if json:
@@ -85,7 +85,7 @@ def amend(
     """Change an answer after the seal: appended beside it with its reason. The verdict is still judged against the seal.
 
     Question, metric and prediction are closed once the run has evaluated anything."""
-    from cockpit.runs.amending import amend as append
+    from cockpit.preflight.amending import amend as append
     from engine.contract.rundir import find_run
     from journal.text import plain, short
 

@@ -82,10 +82,10 @@ def stats(ctx: typer.Context, json: AsJson = False, project: Project = None) -> 
     """What the journal adds up to: entries by status and state, predictions, and what the checklist caught."""
     import msgspec
 
+    from cockpit.preflight.tally import tally
     from cockpit.report import notebook
     from cockpit.report.tables import console
     from cockpit.runs.evidence import seals
-    from cockpit.runs.tally import tally
     from journal.calibration import calibrate, predictions
 
     folder = open_project(ctx, project)

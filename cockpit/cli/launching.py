@@ -32,7 +32,8 @@ def launch(
 ) -> int:
     """Start a run behind its sealed checklist, and watch it. Ctrl-C detaches; the run goes on."""
     from cockpit.cli.watching import stay
-    from cockpit.runs.launch import prepare, start
+    from cockpit.preflight.plan import prepare
+    from cockpit.runs.launch import start
 
     folder = open_project(ctx, project)
     sets = list(settings or [])
@@ -57,9 +58,9 @@ def fast_dev_run(
 ) -> int:
     """The real pipeline of a preset, only its scale reduced: the gate before any real run. Ctrl-C aborts it."""
     from cockpit.cli.watching import stay
+    from cockpit.preflight.smoke import smoke_plan
     from cockpit.report.tables import console, metrics_table
     from cockpit.runs.launch import start
-    from cockpit.runs.smoke import smoke_plan
     from journal.index import find_entry
     from journal.record import load_record
 

@@ -11,7 +11,7 @@ import typer
 from cockpit.cli.common import AsJson, Project, RunName, emit, open_project, say
 
 if TYPE_CHECKING:
-    from cockpit.runs.reviews import Decision
+    from cockpit.review.reviews import Decision
     from journal.index import Row
 
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; goes with any of the others.")]
@@ -36,7 +36,7 @@ def review(
     project: Project = None,
 ) -> None:
     """Say how an entry stands. Nothing is erased: each review is a line of its own, and the newest decides."""
-    from cockpit.runs.reviews import decide
+    from cockpit.review.reviews import decide
     from engine.contract.errors import BadInput
     from journal.index import find_row, rows
 
@@ -74,7 +74,7 @@ def note(
     project: Project = None,
 ) -> None:
     """Add a note or tags to an entry, as lines below the journal's last."""
-    from cockpit.runs import reviews
+    from cockpit.review import reviews
     from engine.contract.errors import BadInput
 
     if not text.strip() and not tag and not untag:
@@ -102,8 +102,8 @@ def promote(
     """Make an entry's lesson a known bug of this project: every later preflight checks it (known-bugs.toml)."""
     import msgspec
 
-    from cockpit.runs.author import author
-    from cockpit.runs.reviews import append
+    from cockpit.review.author import author
+    from cockpit.review.reviews import append
     from engine.contract.errors import BadInput
     from engine.contract.rundir import RunDir, runs_folder
     from engine.contract.runfile import load_runfile
@@ -139,7 +139,7 @@ def promote(
 
 def _row(ctx: typer.Context, project: Path | None, name: str, *, finished: bool = True) -> tuple[Path, Row]:
     """The project and the entry that is spoken of. Raises BadInput, and Refused while its run is not finished."""
-    from cockpit.runs import reviews
+    from cockpit.review import reviews
     from journal.index import find_row, rows
 
     folder = open_project(ctx, project)

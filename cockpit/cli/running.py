@@ -32,7 +32,7 @@ def run(
     """Run any script that appends JSON lines to $COCKPIT_EVENTS: sealed, supervised, in the journal. Ctrl-C detaches."""
     from cockpit.cli.launching import seconds
     from cockpit.cli.watching import stay
-    from cockpit.runs import script
+    from cockpit.scripts import script
     from engine.contract.errors import BadInput
 
     folder = open_project(ctx, project)

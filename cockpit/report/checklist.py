@@ -11,8 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cockpit.runs.drafts import ITEMS, Check
-from cockpit.runs.survey import Comparison
+from cockpit.preflight.drafts import ITEMS, Check
+from cockpit.preflight.survey import Comparison
 from engine.contract.distance import Difference, Near
 from engine.contract.preflight import Block
 from engine.contract.unchanged import spans

@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from cockpit.runs.tally import Tally
+from cockpit.preflight.tally import Tally
 from journal.calibration import Calibration
 from journal.query import Item
 from journal.review import STATES, State

@@ -112,7 +112,7 @@ def _after(folder: RunDir, attempt: int) -> Ending:
     except BadInput:
         script = False  # its entry says that the config is damaged
     if script:
-        from cockpit.runs.unwatched import take_rest
+        from cockpit.scripts.unwatched import take_rest
 
         return take_rest(folder, attempt) or ending(folder, attempt, None)
     return ending(folder, attempt, None)

@@ -94,7 +94,7 @@ def main(argv: list[str]) -> int:
 def _job(folder: RunDir, attempt: int, command: list[str]) -> Job:
     if not command:
         return EngineJob(folder, attempt)
-    from cockpit.runs.script import ScriptJob
+    from cockpit.scripts.script import ScriptJob
 
     return ScriptJob(folder, attempt, command)
 

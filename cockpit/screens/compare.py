@@ -16,8 +16,8 @@ from textual.message import Message
 from textual.screen import Screen
 
 from cockpit.actions import bindings
-from cockpit.runs.comparison import MOST, Comparison, compare
-from cockpit.runs.sides import Side, read_side
+from cockpit.compare.comparison import MOST, Comparison, compare
+from cockpit.compare.sides import Side, read_side
 from cockpit.widgets.compare_table import ArmList, CompareTable
 from cockpit.widgets.confirm import Ask
 from cockpit.widgets.hairline import Hairline

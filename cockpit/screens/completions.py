@@ -18,8 +18,8 @@ from textual.binding import BindingType
 from textual.message import Message
 
 from cockpit.actions import bindings
-from cockpit.runs.feed import Update
-from cockpit.runs.texts import Index, Text
+from cockpit.live.feed import Update
+from cockpit.live.texts import Index, Text
 from cockpit.screens.run_screen import RunScreen
 from cockpit.widgets.completions import line, reason_words
 from cockpit.widgets.key_bar import KeyBar

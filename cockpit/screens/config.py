@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from cockpit.actions import bindings
-from cockpit.runs.feed import Update
+from cockpit.live.feed import Update
 from cockpit.screens.run_screen import RunScreen
 from cockpit.widgets.key_bar import KeyBar
 from cockpit.widgets.pane import Pane, Row

@@ -29,8 +29,8 @@ from journal.text import plain, short
 
 if TYPE_CHECKING:
     from cockpit.app import CockpitApp
-    from cockpit.runs.machine import Machine
-    from cockpit.runs.overview import Overview
+    from cockpit.live.machine import Machine
+    from cockpit.live.overview import Overview
 
 LOOK_SECONDS = 1.0
 NEWEST = 100
@@ -138,7 +138,7 @@ class Home(Screen[None]):
 
     def _watch(self) -> None:
         """Look at the project every second while anybody sees it; nothing here touches a widget."""
-        from cockpit.runs.overview import Overview, Watcher
+        from cockpit.live.overview import Overview, Watcher
 
         watcher, last = Watcher(self._project), None
         machine_at, sampler, first = float("-inf"), None, True
@@ -152,7 +152,7 @@ class Home(Screen[None]):
                 last = seen
             if time.monotonic() - machine_at >= MACHINE_SECONDS:
                 if sampler is None:
-                    from cockpit.runs.machine import Sampler
+                    from cockpit.live.machine import Sampler
 
                     sampler = Sampler()
                 machine_at = time.monotonic()
@@ -204,7 +204,7 @@ class Home(Screen[None]):
             self.run_worker(self._start, thread=True, exit_on_error=False, name="start", group="start")
 
     def _start(self) -> None:
-        from cockpit.runs.begin_smoke import begin_smoke
+        from cockpit.preflight.begin_smoke import begin_smoke
 
         try:
             run = begin_smoke(self._project, SMOKE_PRESET)

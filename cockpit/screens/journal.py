@@ -21,7 +21,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from cockpit.actions import bindings
-from cockpit.runs.reading import Asked, Opened, Seen, Shelf, read_line, stamp
+from cockpit.review.reading import Asked, Opened, Seen, Shelf, read_line, stamp
 from cockpit.screens.journal_saying import Saying
 from cockpit.widgets.entry_list import EntryList
 from cockpit.widgets.entry_view import EntryView

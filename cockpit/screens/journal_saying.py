@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 from textual.screen import Screen
 
-from cockpit.runs.reading import Opened
+from cockpit.review.reading import Opened
 from cockpit.widgets.choose import Choose, Option
 from cockpit.widgets.confirm import Ask
 from cockpit.widgets.writing import Writing
@@ -26,7 +26,7 @@ from journal.text import plain, short
 
 if TYPE_CHECKING:
     from cockpit.app import CockpitApp
-    from cockpit.runs.reviews import Decision
+    from cockpit.review.reviews import Decision
 
 JUDGEMENTS = (
     Option("r", "reviewed", "you read it, and it stands"),
@@ -154,7 +154,7 @@ class Saying(Screen[None]):
 
     def action_edit(self) -> None:
         """The journal in the person's editor, at this entry."""
-        from cockpit.runs.editor import command
+        from cockpit.review.editor import command
 
         entry = self.read()
         path = Book(self._project).path
@@ -211,7 +211,7 @@ class Saying(Screen[None]):
 
 
 def _decide(project: Path, item: Item, decision: Decision, text: str = "") -> str:
-    from cockpit.runs.reviews import decide
+    from cockpit.review.reviews import decide
     from journal.index import find_row, rows
 
     by, reason = "", text
@@ -223,14 +223,14 @@ def _decide(project: Path, item: Item, decision: Decision, text: str = "") -> st
 
 
 def _note(project: Path, item: Item, text: str) -> str:
-    from cockpit.runs.reviews import note
+    from cockpit.review.reviews import note
 
     note(project, item.row, text)
     return f"noted on {item.row.short}"
 
 
 def _tag(project: Path, item: Item, text: str) -> str:
-    from cockpit.runs.reviews import note
+    from cockpit.review.reviews import note
 
     words = [word.lstrip("#") for word in text.replace(",", " ").split()]
     note(
@@ -243,7 +243,7 @@ def _tag(project: Path, item: Item, text: str) -> str:
 
 
 def _export(project: Path, items: tuple[Item, ...], name: str) -> str:
-    from cockpit.runs.exporting import write_export
+    from cockpit.review.exporting import write_export
 
     path = write_export(project, items, Path(name).expanduser())
     return f"wrote {path}"

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from cockpit.actions import bindings
-from cockpit.runs.feed import Update
+from cockpit.live.feed import Update
 from cockpit.screens.run_screen import RunScreen
 from cockpit.widgets.key_bar import KeyBar
 from cockpit.widgets.log import LogPane

@@ -18,10 +18,10 @@ from textual.message import Message
 from textual.worker import Worker, WorkerState
 
 from cockpit.actions import bindings
-from cockpit.runs.feed import POLL, Feed, Update
-from cockpit.runs.machine import Machine, Sampler
-from cockpit.runs.signals import filtered
-from cockpit.runs.texts import Text
+from cockpit.live.feed import POLL, Feed, Update
+from cockpit.live.machine import Machine, Sampler
+from cockpit.live.signals import filtered
+from cockpit.live.texts import Text
 from cockpit.screens.controls import Controls
 from cockpit.widgets.alerts import AlertsPane
 from cockpit.widgets.barrier import BarrierPane

@@ -16,8 +16,8 @@ from textual.binding import BindingType
 from textual.message import Message
 
 from cockpit.actions import bindings, screen_class, there
-from cockpit.runs import draft_file
-from cockpit.runs.desk import Job
+from cockpit.preflight import draft_file
+from cockpit.preflight.desk import Job
 from cockpit.screens.preflight_draft import DraftLooked as DraftLooked
 from cockpit.screens.preflight_draft import DraftScreen
 from cockpit.widgets.checklist import Checklist
@@ -266,7 +266,8 @@ class Preflight(DraftScreen):
         self.run_worker(self._start, thread=True, exit_on_error=False, name="launch", group="launch")
 
     def _start(self) -> None:
-        from cockpit.runs.launch import prepare, start
+        from cockpit.preflight.plan import prepare
+        from cockpit.runs.launch import start
 
         try:
             run = start(self._project, prepare(self._project, preflight=self.desk.path))

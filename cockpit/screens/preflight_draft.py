@@ -12,9 +12,9 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
 
-from cockpit.runs import draft_file
-from cockpit.runs.desk import Desk, Job, Looked
-from cockpit.runs.drafts import Check
+from cockpit.preflight import draft_file
+from cockpit.preflight.desk import Desk, Job, Looked
+from cockpit.preflight.drafts import Check
 from cockpit.screens.preflight_places import places
 from cockpit.widgets.checklist import Checklist
 from cockpit.widgets.checklist_items import FIELDS, answered, item_of, open_targets, shown, typed

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from textual.screen import Screen
 
-from cockpit.runs.feed import Feed, Update
+from cockpit.live.feed import Feed, Update
 from engine.contract.rundir import RunDir
 
 FOLLOW = 0.5

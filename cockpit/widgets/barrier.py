@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cockpit.runs.signals import barrier
+from cockpit.live.signals import barrier
 from cockpit.widgets.model import nats, percent
 from cockpit.widgets.pane import Pane, Row, heading
 from cockpit.widgets.scene import Scene

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cockpit.runs.signals import Limit, limits
+from cockpit.live.signals import Limit, limits
 from cockpit.widgets.pane import Pane, Row, heading
 from cockpit.widgets.scene import Scene
 from journal.text import number

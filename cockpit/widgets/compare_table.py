@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from textual import events
 from textual.message import Message
 
-from cockpit.runs.comparison import HIGHER, LOWER, Against, Arm, Comparison, Difference, Value, named, told
+from cockpit.compare.comparison import HIGHER, LOWER, Against, Arm, Comparison, Difference, Value, named, told
 from cockpit.widgets.entry_text import Form, lay, paragraph
 from cockpit.widgets.pane import Pane, Row, heading
 from journal.text import MISSING, RATES, cell, interval, number, plain, short

@@ -9,7 +9,7 @@ from textwrap import wrap
 from textual import events
 from textual.message import Message
 
-from cockpit.runs.texts import Index, Text
+from cockpit.live.texts import Index, Text
 from cockpit.widgets.pane import Pane, Row
 from journal.text import number, plain
 

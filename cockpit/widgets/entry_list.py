@@ -8,7 +8,7 @@ from textual import events
 from textual.message import Message
 
 from cockpit.report.notebook import asked, level, outcome, seeds
-from cockpit.runs.reading import Place, Seen
+from cockpit.review.reading import Place, Seen
 from cockpit.widgets.line import cut
 from cockpit.widgets.pane import Pane, Row
 from journal.query import Item

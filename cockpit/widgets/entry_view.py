@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
-from cockpit.runs.reading import Opened
+from cockpit.review.reading import Opened
 from cockpit.widgets.entry_list import REVIEW
 from cockpit.widgets.entry_text import LABEL, Form, clean, lay, paragraph, wrap
 from cockpit.widgets.pane import Pane, Row

@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from cockpit.runs.drafts import Check
+from cockpit.preflight.drafts import Check
 from cockpit.widgets.line import LABEL, STRONG, VALUE, cut, heading, line, pad, stack
 from journal.text import plain, short
 

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from cockpit.runs.drafts import Check
+from cockpit.preflight.drafts import Check
 from cockpit.theme import ascii_only
 from cockpit.widgets.checklist_items import Item
 from cockpit.widgets.config_knobs import as_text, knob_of

@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
-from cockpit.runs.reading import Seen
+from cockpit.review.reading import Seen
 from cockpit.widgets.pane import Pane, Row
 from cockpit.widgets.sparkline import sparkline
 from journal.text import plain

@@ -14,7 +14,7 @@ from textual.widget import Widget
 from cockpit.widgets.line import BRIGHT, LABEL, STRONG, VALUE, cut, heading, line, pad, stack
 
 if TYPE_CHECKING:
-    from cockpit.runs.overview import EntryRow, Overview
+    from cockpit.live.overview import EntryRow, Overview
 
 SIGN = {"success": ("✓", "$ok"), "failed": ("✗", "$bad"), "": ("·", LABEL)}
 LEVEL = 13

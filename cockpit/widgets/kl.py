@@ -11,8 +11,8 @@ from functools import partial
 
 import numpy as np
 
-from cockpit.runs.signals import limits
-from cockpit.runs.view import Snapshot
+from cockpit.live.signals import limits
+from cockpit.live.view import Snapshot
 from cockpit.widgets.map import MapModel, Point
 from cockpit.widgets.model import FIRED_INK, KL_INK, Curve, Ink, Limit, Model, nats, percent
 from cockpit.widgets.scene import Scene

@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from cockpit.runs.drafts import Check
+from cockpit.preflight.drafts import Check
 from cockpit.widgets.checklist_items import ITEMS, in_words, is_ack, numbers
 from cockpit.widgets.line import LABEL, STRONG, VALUE, cut, heading, line, spread, stack
 from journal.text import plain, short

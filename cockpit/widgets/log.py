@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cockpit.runs.view import Line
+from cockpit.live.view import Line
 from cockpit.widgets.pane import Pane, Row, heading
 from journal.text import duration, plain
 

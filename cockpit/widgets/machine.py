@@ -11,7 +11,7 @@ from cockpit.widgets.pane import Pane, Row
 from cockpit.widgets.scene import Scene
 
 if TYPE_CHECKING:
-    from cockpit.runs.machine import Gpu, Machine
+    from cockpit.live.machine import Gpu, Machine
 
 GB = 1e9
 

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from cockpit.widgets.line import LABEL, RULE, STRONG, VALUE, heading, line, pad, stack
 
 if TYPE_CHECKING:
-    from cockpit.runs.machine import Machine
+    from cockpit.live.machine import Machine
 
 TRACK = 8
 

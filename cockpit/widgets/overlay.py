@@ -12,7 +12,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from cockpit.runs.comparison import Comparison, Line, over_rounds, over_steps
+from cockpit.compare.comparison import Comparison, Line, over_rounds, over_steps
 from cockpit.widgets.chart import Chart
 from cockpit.widgets.model import Curve, Ink, Limit, Model, SeedBand, nats
 from cockpit.widgets.series import Series, from_columns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cockpit.runs.signals import limits
+from cockpit.live.signals import limits
 from cockpit.widgets.pane import Pane, Row, heading
 from cockpit.widgets.scene import Scene
 from cockpit.widgets.sparkline import sparkline

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from cockpit.live.feed import Update
+from cockpit.live.signals import left
+from cockpit.live.view import Snapshot
 from cockpit.runs import processes
-from cockpit.runs.feed import Update
-from cockpit.runs.signals import left
-from cockpit.runs.view import Snapshot
 from engine.contract.config import Config
 from journal.text import plain, utc
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cockpit.runs.signals import Gate, filtered, gates
+from cockpit.live.signals import Gate, filtered, gates
 from cockpit.widgets.bar import track
 from cockpit.widgets.pane import Pane, Row
 from cockpit.widgets.scene import Scene

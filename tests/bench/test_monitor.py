@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from textual.app import App
 
-from cockpit.runs.feed import Feed
+from cockpit.live.feed import Feed
 from cockpit.screens.monitor import Monitor
 from cockpit.theme import register
 from engine.contract import events as e

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cockpit.cli.main import run as command_line
+from cockpit.live.feed import LEAST, Feed, Growing, Update
+from cockpit.live.machine import Sampler
+from cockpit.live.texts import Texts
 from cockpit.runs import processes
-from cockpit.runs.feed import LEAST, Feed, Growing, Update
-from cockpit.runs.machine import Sampler
 from cockpit.runs.requests import ask, closed
-from cockpit.runs.texts import Texts
 from engine.contract import events as e
 from engine.contract.control import Mailbox
 from engine.contract.errors import BadInput

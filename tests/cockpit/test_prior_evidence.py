@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from cockpit.cli.launching import remarks
+from cockpit.preflight import carry, drafts, tally
+from cockpit.preflight.amending import amend
+from cockpit.preflight.plan import prepare
+from cockpit.preflight.survey import compare, survey
 from cockpit.report.checklist import show
-from cockpit.runs import carry, drafts, evidence, tally
-from cockpit.runs.amending import amend
-from cockpit.runs.launch import prepare
-from cockpit.runs.survey import compare, survey
+from cockpit.runs import evidence
 from engine.contract.answers import load_answers
 from engine.contract.errors import BadInput, Refused
 from engine.contract.events import Evaluated, encode

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cockpit.runs.masking import masked, secrets, strike_file
-from cockpit.runs.translate import Translator, stamped
+from cockpit.scripts.masking import masked, secrets, strike_file
+from cockpit.scripts.translate import Translator, stamped
 from engine.contract import events as e
 from engine.contract.redact import redact
 

@@ -16,7 +16,7 @@ import pytest
 from filelock import FileLock
 
 from cockpit.cli.main import run as cockpit
-from cockpit.runs import script as scripts
+from cockpit.scripts import script as scripts
 from engine.contract import events as e
 from engine.contract.errors import STATUS_EXIT
 from engine.contract.rundir import RunDir

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from cockpit.cli.main import run as cockpit
-from cockpit.runs import script as scripts
+from cockpit.scripts import script as scripts
 from engine.contract.answers import Answers, load_answers, parse_text
 from engine.contract.errors import BadInput, Refused
 from engine.contract.script import ScriptFile, blocks, check_script_seal, load_script, seal_script

@@ -11,9 +11,9 @@ import pytest
 
 from cockpit.cli.main import run as cockpit
 from cockpit.runs import processes
-from cockpit.runs import script as scripts
 from cockpit.runs.reconcile import reconcile
-from cockpit.runs.unwatched import take_rest
+from cockpit.scripts import script as scripts
+from cockpit.scripts.unwatched import take_rest
 from engine.contract import events as e
 from engine.contract.rundir import RunDir
 from journal.book import Book, parse

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from cockpit.runs.smoke import PLUMBING, SCALE, family, shipped_answers, smoke_config
+from cockpit.preflight.smoke import PLUMBING, SCALE, family, shipped_answers, smoke_config
 from engine.contract.errors import BadInput
 from engine.contract.facts import ModelFacts
 from engine.contract.known_bugs import settle

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cockpit.live import signals
+from cockpit.live.columns import Columns
+from cockpit.live.view import COUNTS, VALUES, RunView, Snapshot, read
 from cockpit.report.lines import Narrator
-from cockpit.runs import signals
-from cockpit.runs.columns import Columns
-from cockpit.runs.view import COUNTS, VALUES, RunView, Snapshot, read
 from engine.contract import events as e
 from engine.contract.runfile import load_runfile
 

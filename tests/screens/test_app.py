@@ -211,7 +211,7 @@ def test_the_app_loads_no_torch_and_its_first_frame_neither_numpy_nor_pydantic()
         "import sys; import cockpit.app; "
         "heavy = {'torch', 'transformers', 'peft', 'numpy', 'scipy', 'pydantic', 'polars'} & set(sys.modules); "
         "print(sorted(heavy)); "
-        "import cockpit.runs.overview, cockpit.runs.live, cockpit.runs.begin_smoke; "
+        "import cockpit.live.overview, cockpit.live.live, cockpit.preflight.begin_smoke; "
         "print(sorted({'torch', 'transformers', 'peft'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

@@ -13,8 +13,8 @@ from textual.widgets import Input
 
 import cockpit.app
 from cockpit.app import CockpitApp
-from cockpit.runs.comparison import compare, over_rounds, over_steps, value
-from cockpit.runs.sides import Side, read_side
+from cockpit.compare.comparison import compare, over_rounds, over_steps, value
+from cockpit.compare.sides import Side, read_side
 from cockpit.screens.compare import Compare, Compared, beside
 from cockpit.widgets.compare_table import ArmList, table_rows
 from cockpit.widgets.overlay import models

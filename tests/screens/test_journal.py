@@ -15,8 +15,8 @@ from textual.widgets import Input, TextArea
 
 import cockpit.app
 from cockpit.app import CockpitApp
-from cockpit.runs.editor import command
-from cockpit.runs.reading import Shelf, look, read_line
+from cockpit.review.editor import command
+from cockpit.review.reading import Shelf, look, read_line
 from cockpit.screens.journal import EntryOpened, FilterRefused, Journal, JournalSeen
 from cockpit.screens.journal_saying import Done
 from cockpit.widgets.choose import Choose

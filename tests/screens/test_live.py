@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cockpit.runs.live import POINTS, Curve, Live, _curve
+from cockpit.live.live import POINTS, Curve, Live, _curve
 from cockpit.widgets.live_run import _series
 from engine.contract import events as e
 from engine.contract.files import append_line

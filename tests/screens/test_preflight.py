@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from cockpit.app import CockpitApp
-from cockpit.runs import draft_file, evidence, processes
-from cockpit.runs.desk import Desk
-from cockpit.runs.launch import prepare
+from cockpit.preflight import draft_file
+from cockpit.preflight.desk import Desk
+from cockpit.preflight.plan import prepare
+from cockpit.runs import evidence, processes
 from cockpit.screens.monitor import Monitor
 from cockpit.screens.preflight import DraftLooked, Launched, Preflight
 from cockpit.widgets.checklist import Checklist

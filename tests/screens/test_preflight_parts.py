@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from cockpit.runs import draft_file
-from cockpit.runs.carry import template
+from cockpit.preflight import draft_file
+from cockpit.preflight.carry import template
 from cockpit.screens.preflight_places import places
 from cockpit.widgets.checklist_items import FIELDS, ITEMS, numbers, open_targets, target_of, typed
 from cockpit.widgets.checklist_rows import lay

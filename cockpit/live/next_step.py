@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from journal.text import short
 
 if TYPE_CHECKING:
-    from cockpit.runs.overview import Overview
+    from cockpit.live.overview import Overview
 
 
 class Step(NamedTuple):

@@ -16,8 +16,9 @@ from typing import NamedTuple
 import psutil
 import tomlkit
 
-from cockpit.runs import carry, draft_file, drafts, evidence
-from cockpit.runs.drafts import Check
+from cockpit.preflight import carry, draft_file, drafts
+from cockpit.preflight.drafts import Check
+from cockpit.runs import evidence
 from engine.contract.errors import BadInput, CockpitError
 from engine.contract.resolve import preset_names
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cockpit.live.view import RunView, Snapshot, read
 from cockpit.runs import evidence, processes
 from cockpit.runs.stream import Tail
-from cockpit.runs.view import RunView, Snapshot, read
 from engine.contract.errors import BadInput
 from engine.contract.rundir import RunDir
 from engine.contract.runfile import load_runfile

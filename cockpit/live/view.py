@@ -16,8 +16,8 @@ import msgspec
 import numpy as np
 from msgspec import UNSET
 
+from cockpit.live.columns import Column, Columns
 from cockpit.report.lines import Narrator
-from cockpit.runs.columns import Column, Columns
 from engine.contract import events as e
 
 LINES = 5000

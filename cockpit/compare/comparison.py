@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cockpit.runs.sides import Side
+from cockpit.compare.sides import Side
 from journal.text import LABELS, plain, short
 
 MOST = 8

@@ -13,9 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cockpit.live.live import Live, Pulse
+from cockpit.live.next_step import Step, next_step
 from cockpit.runs import evidence
-from cockpit.runs.live import Live, Pulse
-from cockpit.runs.next_step import Step, next_step
 from engine.contract.errors import BadInput
 from engine.contract.rundir import RunDir, all_runs
 from engine.contract.runfile import load_runfile

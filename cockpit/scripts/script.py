@@ -16,11 +16,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from cockpit.runs import evidence, masking, processes
+from cockpit.runs import evidence, processes
 from cockpit.runs.ending import Ending, last_line
 from cockpit.runs.launch import supervise
 from cockpit.runs.provenance import provenance, repository, source_root
-from cockpit.runs.translate import CHUNK, Translator, stamped
+from cockpit.scripts import masking
+from cockpit.scripts.translate import CHUNK, Translator, stamped
 from engine.contract.answers import load_answers
 from engine.contract.control import Mailbox
 from engine.contract.errors import STATUS_EXIT, BadInput, Exit, Refused

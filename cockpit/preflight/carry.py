@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import tomlkit
 
+from cockpit.preflight.survey import Survey, survey
 from cockpit.runs import evidence
-from cockpit.runs.survey import Survey, survey
 from engine.contract.answers import Answers, load_answers, parse_answers, parse_text
 from engine.contract.distance import matters
 from engine.contract.errors import BadInput

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from cockpit.runs.columns import Column, Columns
+from cockpit.live.columns import Column, Columns
 
 LONGEST = 1 << 20
 """Bytes of one line that are read; a longer one is shown by its beginning."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cockpit.runs.view import RunView, Snapshot, read
+from cockpit.live.view import RunView, Snapshot, read
 from engine.contract.errors import BadInput
 from engine.contract.events import Evaluated
 from engine.contract.hashes import canonical, sha256

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from cockpit.preflight.splits import splits
 from cockpit.runs import engine, evidence
-from cockpit.runs.splits import splits
 from engine.contract import unchanged
 from engine.contract.answers import Answers
 from engine.contract.config import Config

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from cockpit.runs.author import author
-from cockpit.runs.condemn import mark
+from cockpit.review.author import author
+from cockpit.review.condemn import mark
 from engine.contract.errors import BadInput, Refused
 from journal.book import Book
 from journal.index import Row

@@ -5,8 +5,9 @@ from __future__ import annotations
 from importlib import resources
 from typing import Any
 
+from cockpit.preflight.plan import seal_smoke
 from cockpit.runs import engine, evidence
-from cockpit.runs.launch import Plan, seal_smoke
+from cockpit.runs.launch import Plan
 from engine.contract.answers import Answers, parse_answers
 from engine.contract.config import Config
 from engine.contract.errors import BadInput

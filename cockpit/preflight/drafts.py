@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from cockpit.runs import evidence, tally
-from cockpit.runs.survey import Survey, changes, survey
-from cockpit.runs.tally import Tally
+from cockpit.preflight import tally
+from cockpit.preflight.survey import Survey, changes, survey
+from cockpit.preflight.tally import Tally
+from cockpit.runs import evidence
 from engine.contract import preflight
 from engine.contract.answers import load_answers
 from engine.contract.estimate import Estimate, estimate

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from cockpit.preflight.smoke import smoke_plan
 from cockpit.runs.launch import start
-from cockpit.runs.smoke import smoke_plan
 from engine.contract.errors import BadInput
 from engine.contract.rundir import runs_folder
 

@@ -14,10 +14,11 @@ from typing import Any
 import msgspec
 from filelock import FileLock
 
-from cockpit.runs import masking, processes
+from cockpit.runs import processes
 from cockpit.runs.ending import Ending
-from cockpit.runs.script import read, written
-from cockpit.runs.translate import Translator, stamped
+from cockpit.scripts import masking
+from cockpit.scripts.script import read, written
+from cockpit.scripts.translate import Translator, stamped
 from engine.contract.errors import STATUS_EXIT, Exit
 from engine.contract.events import Event, Note, decode, encode, read_events
 from engine.contract.files import append_line

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from cockpit.live.texts import Index, Texts
+from cockpit.live.view import RunView, Snapshot, read
 from cockpit.runs import evidence, processes
 from cockpit.runs.reconcile import close_if_dead
-from cockpit.runs.texts import Index, Texts
-from cockpit.runs.view import RunView, Snapshot, read
 from engine.contract.errors import BadInput, CockpitError
 from engine.contract.events import Evaluated, RunFinished
 from engine.contract.files import read_json

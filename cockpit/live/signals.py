@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from cockpit.runs.view import Snapshot
+from cockpit.live.view import Snapshot
 from engine.contract.config import Config
 from engine.contract.events import Evaluated
 from journal.text import label, number
