@@ -68,6 +68,11 @@ format: _environment
 nano *ARGS: _environment
     @"{{ python }}" -m engine.nano.train "$@"
 
+# Redraw the README's pictures from the example project
+[group('upkeep')]
+pictures: _environment
+    @"{{ python }}" examples/pictures.py
+
 [no-exit-message]
 _lint: _environment
     @"{{ python }}" -m ruff check --quiet .

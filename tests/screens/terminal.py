@@ -28,7 +28,8 @@ class Terminal:
         master, slave = pty.openpty()
         self._master = master
         self.resize(*size, tell=False)
-        environment = os.environ | {"TERM": "xterm-256color", "PYTHONPATH": str(ROOT), "COLORTERM": "truecolor"}
+        inherited = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}  # they would fix the size
+        environment = inherited | {"TERM": "xterm-256color", "PYTHONPATH": str(ROOT), "COLORTERM": "truecolor"}
         self.process = subprocess.Popen(
             command, cwd=cwd, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
         )

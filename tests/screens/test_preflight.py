@@ -424,6 +424,7 @@ def test_a_project_that_cannot_be_written_says_so_and_is_checked_all_the_same(pr
     async def script(stage: Stage) -> None:
         shown = await opened(stage)
         await stage.shows("draft not saved")
+        await stage.press("L")
         await stage.shows("cannot be written")
         assert shown.check is not None
 
