@@ -254,12 +254,12 @@ class Preflight(DraftScreen):
         if self.check is None:
             self.app.tell(f"Launch is closed: {gate.trouble or READING}", bad=True)
             return
+        if unsaved := self.query_one(DraftTitle).standing.unsaved:
+            self.app.tell(f"Launch is closed: {unsaved}", bad=True)
+            return
         closed = reasons(self.check)
         if closed:
             self.app.tell("Launch is closed: " + "; ".join(f"{n} {words}".strip() for n, words, _ in closed), bad=True)
-            return
-        if unsaved := self.query_one(DraftTitle).standing.unsaved:
-            self.app.tell(f"Launch is closed: {unsaved}", bad=True)
             return
         self._launching = True
         gate.doing = "sealing the answers and starting the run…"
