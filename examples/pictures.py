@@ -15,6 +15,7 @@ from cockpit.app import CockpitApp
 
 HERE = Path(__file__).parent
 OUT = HERE / "pictures"
+RECORDED = HERE.parent / "tests/data/runs"
 SIZE = (120, 40)
 SETTLE = 2.5  # seconds until every thread has told its screen what it found
 
@@ -37,10 +38,11 @@ async def main() -> None:
         os.environ["XDG_STATE_HOME"] = folder  # nobody's remembered theme
         project = Path(folder) / "project"
         shutil.copytree(HERE / "project", project)
-        newest = max(path.name for path in (project / "runs").iterdir() if "smoke" not in path.name)
         await draw(project, "home")
-        await draw(project, "monitor", run=newest)
         await draw(project, "journal", keys="j")
+        long = Path(folder) / "four-rounds"  # a run whose completions are kept too
+        shutil.copytree(RECORDED, long / "runs")
+        await draw(long, "monitor", run=next((long / "runs").iterdir()).name)
 
 
 if __name__ == "__main__":

@@ -277,7 +277,7 @@ def _entry_row(item: Item) -> EntryRow:
     status = str(row.data.get("status", ""))
     sign = "success" if status == "success" else "failed" if status not in ("", "running", "open") else ""
     if row.kind == "claim":
-        sign = "success"
+        sign = {"granted": "success", "refused": "failed", "broken": "failed"}.get(status, "")
     title = row.title.rpartition(" · ")[0] if row.smoke else row.title  # a ledger line ends with the run's letters
     return EntryRow(
         key=row.key,

@@ -129,7 +129,8 @@ class CompletionsPane(Pane):
                 row.put(start, name, "bright" if now else "dim", "bold underline" if now else "")
         rows = [row, Row(width).put(0, self.counted, "dim")] if self.tall else [row]
         if not self.texts:
-            return [*rows, Row(width).put(0, "no completion yet", "dim")]
+            why = "its texts are not in the run's folder" if self.counted else "no completion yet"
+            return [*rows, Row(width).put(0, why, "dim")]
         name_width = 10 if width < 100 else 12
         if self.tall:
             return [*rows, *_blocks(self.texts, width, height - len(rows))]
