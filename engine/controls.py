@@ -11,17 +11,19 @@ import torch
 from engine.contract.control import Mailbox, Request
 from engine.contract.errors import Stopped, TimedOut
 from engine.contract.events import ControlApplied, Event, Note
-from engine.heal.train import Live
+from engine.heal.step import Live
 from engine.model.load import Loaded
 
 _POLL = 0.2
 
 
 class Controls:
-    """What requests have changed so far. `live` holds the two knobs that may move, `pinned` those that did."""
+    """What requests have changed so far. `live` holds the two knobs that may move, `pinned` those that did. A resumed run leaves the
+    requests alone that were there before it."""
 
-    def __init__(self, mailbox: Path | None, live: Live, time_limit: float = 0.0) -> None:
-        self._mailbox = Mailbox(mailbox)
+    def __init__(self, mailbox: Path | None, live: Live, time_limit: float = 0.0, *, resumed: bool = False) -> None:
+        offset = mailbox.stat().st_size if resumed and mailbox is not None and mailbox.exists() else 0
+        self._mailbox = Mailbox(mailbox, offset)
         self._deadline = time.monotonic() + time_limit if time_limit else float("inf")
         self._limit = time_limit
         self.live = live
@@ -29,6 +31,11 @@ class Controls:
         self.stop_after_round = False
         self.checkpoint = False
         self.loaded: Loaded | None = None
+
+    def take_checkpoint(self) -> bool:
+        """Whether a checkpoint was asked for; says so once."""
+        asked, self.checkpoint = self.checkpoint, False
+        return asked
 
     def poll(self) -> Iterator[Event]:
         """Carry out what was asked since the last call. Raises Stopped on abort and TimedOut past the time limit."""

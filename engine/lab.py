@@ -1,26 +1,47 @@
-"""What a running loop holds: model, student, trait, world, its exact size, and the few results that later rounds look back at."""
+"""What a running loop holds: model, student, trait, world, its exact size, the few results that later rounds look back at, and what
+it has finished."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 from torch import Tensor
 
 from engine.contract.config import CONTROLS, Config
 from engine.contract.files import append_line
+from engine.contract.hashes import sha256_file
 from engine.contract.rundir import RunDir
 from engine.contract.traits import TraitFile
+from engine.contract.units import Extent, Unit, append_unit
 from engine.contract.world import World
 from engine.controls import Controls
 from engine.evaluate.evaluation import Items
 from engine.evaluate.scores import Scores
+from engine.heal.checkpoint import Checkpoints
 from engine.model.adapter import Student
 from engine.model.load import Loaded
+from engine.resume import Past
 from engine.steer.keep import Completion
+from engine.steer.pool import Pool
 from engine.steer.vector import Vector
 from engine.tally import Tally
+
+_ADAPTERS = tuple(
+    f"{folder}/{name}"
+    for folder in ("adapter", "student")
+    for name in ("adapter_model.safetensors", "adapter_config.json")
+)
+_FILES: dict[str, tuple[str, ...]] = {
+    "baseline": ("base.json",),
+    "extract": ("vector.safetensors",),
+    "generate": ("pool.jsonl",),
+    "keep": ("healset.jsonl",),
+    "bake": _ADAPTERS,
+}
+"""What a unit writes into the folder of its round."""
 
 
 @dataclass
@@ -45,7 +66,9 @@ class Lab:
     doses: dict[int, float] = field(default_factory=dict)
     val_metrics: dict[int, dict[str, float]] = field(default_factory=dict)
     replayed: int = 0
+    past: Past = field(default_factory=Past)
     reason: str = "all rounds done"
+    _pools: dict[int, Pool] = field(default_factory=dict)
 
     @property
     def seed(self) -> int:
@@ -56,6 +79,33 @@ class Lab:
         lines = b"\n".join(msgspec.json.encode(c) for c in completions)
         if lines:
             append_line(self.out.completions, lines)
+
+    def pool(self, r: int) -> Pool:
+        """The completions of a round that were generated so far."""
+        if r not in self._pools:
+            self._pools = {r: Pool(self.out.round(r) / "pool.jsonl")}
+        return self._pools[r]
+
+    def checkpoints(self, r: int) -> Checkpoints:
+        """The checkpoints of a round's heal."""
+        run = self.config.run
+        return Checkpoints(self.out, r, every=run.checkpoint_every, keep=run.checkpoints_kept, extent=self.extent)
+
+    def extent(self) -> Extent:
+        """How far the run's files and counts have come."""
+        return Extent(
+            events=_size(self.out.events),
+            completions=_size(self.out.completions),
+            tokens=self.tally.tokens,
+            replayed=self.replayed,
+        )
+
+    def finish(self, name: str, r: int) -> None:
+        """Write down that a unit is finished. Its last event must have been written before."""
+        files = {str((self.out.round(r) / f).relative_to(self.out.path)) for f in _FILES.get(name, ())}
+        values = {"dose": {"dose": self.doses.get(r, 0.0)}, "healed": self.val_metrics.get(r, {})}.get(name, {})
+        hashes = {path: sha256_file(self.out.path / path) for path in sorted(files)}
+        append_unit(self.out, Unit(name=name, round=r, extent=self.extent(), files=hashes, values=values))
 
     def best_round(self) -> int:
         """The best of the healed rounds so far."""
@@ -77,3 +127,7 @@ def best_of(rounds: Mapping[int, Mapping[str, float]], config: Config) -> int:
     if config.steer.method in CONTROLS:
         return max(sound, default=0)
     return max(sound, key=lambda r: (rounds[r]["trait_rate"], -r), default=0)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -25,35 +25,45 @@ from engine.contract.events import Evaluated, Event, Note, RunFinished, RunStart
 from engine.contract.hashes import code_hash
 from engine.contract.rundir import RunDir
 from engine.contract.runfile import RunFile
+from engine.contract.units import stage_of
 from engine.controls import Controls
 from engine.lab import Lab
 from engine.machine import PeakMemory
+from engine.restore import result
+from engine.resume import Past
 from engine.tally import Tally
 
 T = TypeVar("T")
 
 
 def steer_heal_bake(
-    run: RunFile, out: RunDir, controls: Controls, preflight_hash: str, tally: Tally | None = None
+    run: RunFile,
+    out: RunDir,
+    controls: Controls,
+    preflight_hash: str,
+    tally: Tally | None = None,
+    past: Past | None = None,
 ) -> Iterator[Event]:
-    """Run the whole loop of a config into a run folder.
+    """Run the whole loop of a config into a run folder, or what `past` leaves of it.
 
     Raises the typed errors of the stages (Starved, Diverged, Stopped ...); the caller closes the run with their status, and with what
     `tally` says it came to."""
     config = run.config
     began = time.monotonic()
-    lab = yield from staged("load", 0, stages.open_lab(run, out, controls, tally or Tally()))
-    yield _started(run, lab, preflight_hash)
-    yield from staged("baseline", 0, stages.baselines(lab))
+    past = past or Past()
+    lab = yield from staged("load", 0, stages.open_lab(run, out, controls, tally or Tally(), past))
+    if not past.started:
+        yield _started(run, lab, preflight_hash)
+    yield from unit(lab, "baseline", 0, stages.baselines(lab))
     for r in range(1, config.run.rounds + 1):
-        vector = yield from staged("extract", r, stages.extract_vector(lab, r))
-        dose, pool = yield from staged("dose", r, stages.find_dose(lab, vector, r))
-        pool = yield from staged("generate", r, stages.generate_completions(lab, vector, dose, pool, r))
-        healset = yield from staged("keep", r, stages.keep(lab, pool, r))
-        yield from staged("evaluate", r, stages.measure(lab, "steered", lab.val, r, vector=vector, dose=dose))
-        yield from staged("heal", r, stages.heal_round(lab, healset, r))
-        yield from staged("bake", r, stages.bake(lab, r))
-        yield from staged("evaluate", r, stages.measure(lab, "healed", lab.val, r))
+        vector = yield from unit(lab, "extract", r, stages.extract_vector(lab, r))
+        dose, pool = yield from unit(lab, "dose", r, stages.find_dose(lab, vector, r))
+        pool = yield from unit(lab, "generate", r, stages.generate_completions(lab, vector, dose, pool, r))
+        healset = yield from unit(lab, "keep", r, stages.keep(lab, pool, r))
+        yield from unit(lab, "steered", r, stages.measure(lab, "steered", lab.val, r, vector=vector, dose=dose))
+        yield from unit(lab, "heal", r, stages.heal_round(lab, healset, r))
+        yield from unit(lab, "bake", r, stages.bake(lab, r))
+        yield from unit(lab, "healed", r, stages.measure(lab, "healed", lab.val, r))
         if lab.val_metrics[r]["coherence"] < config.evaluate.coherence_floor:
             lab.reason = "coherence_floor"
             break
@@ -61,7 +71,7 @@ def steer_heal_bake(
             lab.reason = "stopped after round"
             break
     best = lab.best_round()
-    yield from staged("evaluate", best or lab.student.folded, stages.reveal(lab, best or lab.student.folded))
+    yield from unit(lab, "reveal", best or lab.student.folded, stages.reveal(lab, best or lab.student.folded))
     if not best:
         yield Note(text=f"no round is above the floors; the last one, round {lab.student.folded}, was revealed")
     seconds = time.monotonic() - began
@@ -74,6 +84,17 @@ def steer_heal_bake(
         tokens=lab.tally.tokens,
         reveals=lab.tally.reveals,
     )
+
+
+def unit(lab: Lab, name: str, r: int, body: Generator[Event, None, T]) -> Generator[Event, None, T]:
+    """Run a unit and write down that it is finished, or take its result where an earlier attempt finished it."""
+    if lab.past.has(name, r):
+        body.close()
+        return result(lab, name, r)  # type: ignore[no-any-return]
+    value = yield from staged(stage_of(name), r, body)
+    if name != "heal":  # see Past.has
+        lab.finish(name, r)
+    return value
 
 
 def staged(stage: Stage, r: int, body: Generator[Event, None, T]) -> Generator[Event, None, T]:

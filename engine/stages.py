@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-import numpy as np
 import torch
 from msgspec import UNSET
 
 from engine.contract.errors import CockpitError, Refused, Starved
-from engine.contract.events import CheckpointSaved, Event, Kept, Note, Progress, RoundBaked, VectorExtracted
-from engine.contract.hashes import sha256_file
+from engine.contract.events import Event, Kept, Progress, RoundBaked, VectorExtracted
 from engine.contract.rundir import RunDir
 from engine.contract.runfile import RunFile
 from engine.contract.traits import load_trait
@@ -18,7 +16,7 @@ from engine.controls import Controls
 from engine.evaluate.evaluation import Items, Measured, evaluate, items
 from engine.evaluate.pick import spread
 from engine.evaluate.probes import CoherenceProbe
-from engine.evaluate.scores import Scores
+from engine.evaluate.scores import Scores, save_scores
 from engine.evaluate.subject import Name, Subject
 from engine.evaluate.worlds import load_world
 from engine.heal import data as heal_data
@@ -29,9 +27,11 @@ from engine.model.adapter import ROUND, Student
 from engine.model.facts import inspect
 from engine.model.forward import Row
 from engine.model.load import fingerprint, load
+from engine.restore import restore
+from engine.resume import Past
+from engine.sampling import records, replay, sample
 from engine.steer.dose import walk_c
-from engine.steer.generate import Ask, generate
-from engine.steer.keep import Candidate, Completion, Judged, counts, judge, select
+from engine.steer.keep import Judged, counts, select
 from engine.steer.methods import extract
 from engine.steer.noise import row_key
 from engine.steer.vector import Vector
@@ -40,8 +40,10 @@ from engine.tally import Tally
 _CHUNK = 64  # rows between two looks at the control file
 
 
-def open_lab(run: RunFile, out: RunDir, controls: Controls, tally: Tally) -> Generator[Event, None, Lab]:
-    """Load the model, the trait and its world. Raises Refused when trait or model are not those that were sealed."""
+def open_lab(run: RunFile, out: RunDir, controls: Controls, tally: Tally, past: Past) -> Generator[Event, None, Lab]:
+    """Load the model, the trait and its world, and put back what was finished before.
+
+    Raises Refused when trait or model are not those that were sealed."""
     config = run.config
     trait = load_trait(config.trait.name)
     facts = inspect(config)
@@ -54,7 +56,7 @@ def open_lab(run: RunFile, out: RunDir, controls: Controls, tally: Tally) -> Gen
     loaded = load(config.model)
     controls.loaded = loaded
     yield from controls.poll()
-    return Lab(
+    lab = Lab(
         config,
         out,
         controls,
@@ -68,6 +70,8 @@ def open_lab(run: RunFile, out: RunDir, controls: Controls, tally: Tally) -> Gen
         pristine=fingerprint(loaded),
         tally=tally,
     )
+    restore(lab, past)
+    return lab
 
 
 def baselines(lab: Lab) -> Generator[Event, None, None]:
@@ -76,6 +80,7 @@ def baselines(lab: Lab) -> Generator[Event, None, None]:
         scores = yield from measure(lab, name, lab.val, 0)  # type: ignore[arg-type]
         if name == "base":
             lab.base_val = scores
+            save_scores(lab.out.round(0) / "base.json", scores)
 
 
 def extract_vector(lab: Lab, round_number: int) -> Generator[Event, None, Vector]:
@@ -102,7 +107,7 @@ def find_dose(lab: Lab, vector: Vector, round_number: int) -> Generator[Event, N
     seen: list[Judged] = []
 
     def probe(dose: float, first: int, n: int) -> list[Judged]:
-        found = sample(lab, vector, round_number, [(first + i, dose) for i in range(n)])
+        found = sample(lab, vector, round_number, "dose", [(first + i, dose) for i in range(n)])
         seen.extend(found)
         return found
 
@@ -117,7 +122,7 @@ def find_dose(lab: Lab, vector: Vector, round_number: int) -> Generator[Event, N
     except Starved:
         kept, dropped = counts(seen)
         yield Kept(kept=kept, dropped=dropped)
-        lab.record(_records(seen, round_number))
+        lab.record(records(seen, round_number))
         raise
     if result is None:
         raise CockpitError("walk-C ended without a dose")
@@ -139,45 +144,9 @@ def generate_completions(
     found: list[Judged] = []
     for start in range(0, len(plan), _CHUNK):
         yield from lab.controls.poll()
-        found += sample(lab, vector, round_number, plan[start : start + _CHUNK], first=start)
+        found += sample(lab, vector, round_number, "generate", plan[start : start + _CHUNK], first=start)
         yield Progress(done=len(found), total=len(plan))
     return found + pool
-
-
-def sample(lab: Lab, vector: Vector, round_number: int, plan: list[tuple[int, float]], first: int = 0) -> list[Judged]:
-    """Generate and judge completions for (draw, dose) pairs; a draw names a training prompt in the round's own order."""
-    prompts = lab.world.prompts("train")
-    generator = torch.Generator().manual_seed(row_key(lab.seed, round_number, "prompts") % 2**31)
-    order = torch.randperm(len(prompts), generator=generator).tolist()
-    chosen = [(n, prompts[order[draw % len(order)]], dose) for n, (draw, dose) in enumerate(plan, start=first)]
-    chat, knobs = lab.loaded.chat, lab.config.generate
-    ids = [chat.prompt(p.text) for _, p, _ in chosen]
-    asks = [
-        Ask(row, dose, row_key(lab.seed, round_number, p.id, f"{dose:.6f}", n))
-        for row, (n, p, dose) in zip(ids, chosen, strict=True)
-    ]
-    answers = generate(
-        lab.loaded, asks, vector,
-        temperature=knobs.temperature, max_new_tokens=knobs.max_new_tokens, batch_size=knobs.batch_size,
-        repetition_penalty=knobs.repetition_penalty,
-    )  # fmt: skip
-    lab.tally.tokens += sum(map(len, answers))
-    return judge(
-        lab.student,
-        lab.world,
-        [
-            Candidate(
-                id=f"r{round_number}-{p.id}-{dose:.3f}-{n}",
-                prompt=p,
-                prompt_ids=row,
-                ids=answer,
-                dose=dose,
-                text=chat.text(answer),
-            )
-            for row, answer, (n, p, dose) in zip(ids, answers, chosen, strict=True)
-        ],
-        lab.config.keep,
-    )
 
 
 def keep(lab: Lab, pool: list[Judged], round_number: int) -> Generator[Event, None, heal_data.HealSet]:
@@ -186,7 +155,7 @@ def keep(lab: Lab, pool: list[Judged], round_number: int) -> Generator[Event, No
     judged = select(pool, knobs)
     kept, dropped = counts(judged)
     yield Kept(kept=kept, dropped=dropped)
-    lab.record(_records(judged, round_number))
+    lab.record(records(judged, round_number))
     chosen = [j.candidate for j in judged if not j.reason]
     if len(chosen) < knobs.min_kept:
         why = ", ".join(
@@ -198,43 +167,15 @@ def keep(lab: Lab, pool: list[Judged], round_number: int) -> Generator[Event, No
         )
     size = heal_data.replay_size(len(chosen), lab.config.heal.replay)
     rows = yield from replay(lab, size)
-    return heal_data.build(
+    healset = heal_data.build(
         [(c.prompt.id, Row(c.prompt_ids, c.ids)) for c in chosen],
         rows,
         lab.config.heal.val_fraction,
         lab.seed,
         round_number,
     )
-
-
-def replay(lab: Lab, size: int) -> Generator[Event, None, list[Row]]:
-    """Unsteered greedy base answers to neutral training prompts, in an order keyed by the seed, other ones each round while there are.
-
-    No verdict is among them: replaying the base's verdicts would hold down the very axis that is measured. An answer that did not
-    end is left out (a student must not learn to go on for ever) and counted."""
-    if not size:
-        return []
-    verdicts = {v.id for v in lab.world.vignettes("train")}
-    neutral = [p for p in lab.world.neutral("train") if p.id not in verdicts]
-    order = np.random.default_rng(row_key(lab.seed, "replay")).permutation(len(neutral))
-    chosen = [neutral[order[(lab.replayed + i) % len(order)]] for i in range(size)]
-    lab.replayed += size
-    ids = [lab.loaded.chat.prompt(p.text) for p in chosen]
-    with lab.student.base():
-        knobs = lab.config.generate
-        answers = generate(
-            lab.loaded,
-            [Ask(row) for row in ids],
-            temperature=0.0,
-            max_new_tokens=knobs.max_new_tokens,
-            batch_size=knobs.batch_size,
-        )
-    rows = [Row(row, a) for row, a in zip(ids, answers, strict=True) if a[-1] in lab.loaded.chat.stops]
-    if len(rows) < size:
-        yield Note(
-            text=f"{size - len(rows)} of {size} replay answers did not end within {knobs.max_new_tokens} tokens and were left out"
-        )
-    return rows
+    heal_data.write_healset(lab.out.round(round_number) / "healset.jsonl", healset)
+    return healset
 
 
 def heal_round(lab: Lab, healset: heal_data.HealSet, round_number: int) -> Generator[Event, None, None]:
@@ -248,21 +189,10 @@ def heal_round(lab: Lab, healset: heal_data.HealSet, round_number: int) -> Gener
     for event in heal(
         lab.student, healset, lab.config, round_number=round_number, live=live, poll=lab.controls.poll, probe=probe,
         init_seed=row_key(lab.seed, round_number, "init") % 2**31,
+        checkpoints=lab.checkpoints(round_number), asked=lab.controls.take_checkpoint,
     ):  # fmt: skip
         lab.tally.tokens += getattr(event, "tokens", 0)
         yield event
-        if lab.controls.checkpoint:
-            lab.controls.checkpoint = False
-            yield save_adapter(lab, round_number)
-
-
-def save_adapter(lab: Lab, round_number: int) -> CheckpointSaved:
-    """Write the round's adapter as it stands, on request."""
-    folder = lab.out.round(round_number) / "checkpoint"
-    lab.student.save(folder, ROUND)
-    return CheckpointSaved(
-        path=str(folder.relative_to(lab.out.path)), sha256=sha256_file(folder / "adapter_model.safetensors")
-    )
 
 
 def bake(lab: Lab, round_number: int) -> Generator[Event, None, None]:
@@ -271,6 +201,7 @@ def bake(lab: Lab, round_number: int) -> Generator[Event, None, None]:
     lab.student.save(folder / "adapter", ROUND)
     error = lab.student.fold()
     lab.student.save(folder / "student", lab.student.history)
+    lab.checkpoints(round_number).clear()
     with lab.student.base():
         equal = torch.equal(lab.pristine, fingerprint(lab.loaded))
     yield RoundBaked(rank_total=lab.config.heal.rank * lab.student.folded, fold_error=error, gate_zero_equal=equal)
@@ -329,13 +260,3 @@ def reveal(lab: Lab, best: int) -> Generator[Event, None, None]:
     if best != lab.student.folded:
         lab.student.load_history(lab.out.round(best) / "student", best)
     yield from measure(lab, "healed", test, best, base=base)
-
-
-def _records(judged: list[Judged], round_number: int) -> list[Completion]:
-    return [
-        Completion(
-            id=j.candidate.id, round=round_number, subject="steered", probe="train", prompt=j.candidate.prompt.text,
-            dose=j.candidate.dose, text=j.candidate.text, scores=j.scores, label=j.label, kept=not j.reason, reason=j.reason,
-        )
-        for j in judged
-    ]  # fmt: skip

@@ -41,7 +41,7 @@ def run(argv: list[str]) -> int:
     check_splits(record, load_trait(runfile.config.trait.name))
     writer = Writer(out, args.attempt, Tally())
     try:
-        _consume(runfile, out, writer, preflight_hash)
+        _consume(runfile, out, writer, preflight_hash, args.attempt)
     except CockpitError as error:
         writer.finish(error.status, str(error))
         raise
@@ -103,19 +103,24 @@ class Writer:
         )
 
 
-def _consume(runfile: RunFile, out: RunDir, writer: Writer, preflight_hash: str) -> None:
+def _consume(runfile: RunFile, out: RunDir, writer: Writer, preflight_hash: str, attempt: int) -> None:
     import torch
 
     from engine.controls import Controls
-    from engine.heal.train import Live
+    from engine.heal.step import Live
     from engine.loop import steer_heal_bake
+    from engine.resume import look_back, take_up
 
     config = runfile.config
     random.seed(config.run.seed)
     np.random.seed(config.run.seed)
     torch.manual_seed(config.run.seed)
-    controls = Controls(out.control, Live(config.heal.tau, config.heal.lam), config.run.time_limit)
-    for event in steer_heal_bake(runfile, out, controls, preflight_hash, writer.tally):
+    live = Live(config.heal.tau, config.heal.lam)
+    controls = Controls(out.control, live, config.run.time_limit, resumed=attempt > 1)
+    past = look_back(out, config.run.rounds, attempt)
+    if attempt > 1:
+        writer.write(take_up(out, past))
+    for event in steer_heal_bake(runfile, out, controls, preflight_hash, writer.tally, past):
         writer.write(event)
 
 

@@ -47,7 +47,7 @@ def sixteen(record: Record) -> dict[str, str]:
         "Seed": _seed(record),
         "Metric": _metric(record),
         "Best": _best(record),
-        "Time": duration(_seconds(record)),
+        "Time": _time(record),
         "Hardware": str(record.provenance.get("hardware", {}).get("line") or NOT_MEASURED),
         "Status": record.status or "running",
         "Cost actual": _cost(record),
@@ -130,6 +130,11 @@ def _best(record: Record) -> str:
     return f"{label(name)} {number(name, row.metrics[name])} {span} on {row.split}, {where}".replace("  ", " ")
 
 
+def _time(record: Record) -> str:
+    whole = duration(_seconds(record) + record.earlier_seconds)
+    return f"{whole} in {record.attempt} attempts, the last {duration(_seconds(record))}" if record.earlier_seconds else whole
+
+
 def _seconds(record: Record) -> float:
     if "seconds" in record.result:
         return float(record.result["seconds"])
@@ -154,6 +159,10 @@ def _notes(record: Record) -> str:
         notes.append(record.reason)
     if record.smoke:
         notes.append("smoke: a reduced run, not a result")
+    if record.resumed:
+        at = record.resumed
+        step = f" step {at.from_step}" if at.from_step else ""
+        notes.append(f"attempt {record.attempt} went on from round {at.from_round}, {at.from_stage}{step}")
     if record.touched:
         notes.append("touched: knobs were set while it ran, so it carries no claim")
     if record.provenance.get("dirty"):

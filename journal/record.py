@@ -24,10 +24,11 @@ from engine.contract.events import (
     HealStep,
     Kept,
     RunFinished,
+    RunResumed,
     RunStarted,
     StageFinished,
     StageStarted,
-    read_events,
+    standing_events,
 )
 from engine.contract.facts import ModelFacts
 from engine.contract.files import read_json
@@ -55,6 +56,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     facts: ModelFacts | None
     started: RunStarted | None
     finished: RunFinished | None
+    resumed: RunResumed | None  # where this attempt went on
+    earlier_seconds: float  # what the attempts before it took
     last: Event | None
     stage: str
     round: int
@@ -114,12 +117,13 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load_record(folder: RunDir, attempt: int | None = None) -> Record:
-    """Read a run folder. `attempt` limits the events to one attempt; without it, the newest counts."""
+    """Read a run folder as it stood at the end of an attempt, of the newest without one: earlier attempts' work is part of it as far as
+    it still holds."""
     run, damages = None, []
     preflight = _object(folder.preflight)
     process = _object(folder.process)
     number = attempt or int(process.get("attempt", 1))
-    seen = [e for e in read_events(folder.events) if e.attempt == number]
+    seen = standing_events(folder.events, number)
     foreign, wrong = script.load(folder, seen)
     damages += [wrong] if wrong else []
     try:
@@ -152,7 +156,9 @@ def load_record(folder: RunDir, attempt: int | None = None) -> Record:
         result=_object(folder.result),
         facts=_facts(preflight),
         started=started,
-        finished=next((e for e in reversed(seen) if isinstance(e, RunFinished)), None),
+        finished=next((e for e in reversed(seen) if isinstance(e, RunFinished) and e.attempt == number), None),
+        resumed=next((e for e in reversed(seen) if isinstance(e, RunResumed)), None),
+        earlier_seconds=_earlier(folder, number),
         last=seen[-1] if seen else None,
         stage=last_stage.stage if last_stage else "",
         round=last_stage.round if last_stage else 0,
@@ -185,9 +191,20 @@ def _broken_seal(preflight: dict[str, Any], under: str) -> str:
     return ""
 
 
+def _earlier(folder: RunDir, attempt: int) -> float:
+    """Seconds of the attempts before this one."""
+    results = [_object(folder.path / "attempts" / str(n) / "result.json") for n in range(1, attempt)]
+    return sum(float(r.get("seconds", 0.0)) for r in results)
+
+
 def _paused(seen: Sequence[Event]) -> bool:
-    words = [e.request for e in seen if isinstance(e, ControlApplied) and e.request in ("pause", "unpause")]
-    return words[-1:] == ["pause"]
+    paused = False
+    for e in seen:
+        if isinstance(e, RunResumed):
+            paused = False
+        elif isinstance(e, ControlApplied) and e.request in ("pause", "unpause"):
+            paused = e.request == "pause"
+    return paused
 
 
 def completions(path: Path) -> Iterator[dict[str, Any]]:

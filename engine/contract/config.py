@@ -114,6 +114,9 @@ class Heal(Section):
         "rmse", "how D_i gathers the per-position KL of one completion"
     )
     reference: Literal["base", "prev"] = knob("prev", "the original model, or the student before this round")
+    head: Literal["auto", "plain", "chunked"] = knob(
+        "auto", "how losses over the vocabulary are computed; chunked holds no logits; the gradients are the same"
+    )
     lam: float = knob(0.3, "barrier weight", ge=0.0, le=100.0)
     tau: float = knob(0.5, "barrier threshold, below the operating KL (KB20)", unit="nats", ge=0.0, le=100.0)
     lam_power: float = knob(0.0, "round r uses lam * r ** power", ge=-4.0, le=4.0)
@@ -138,6 +141,9 @@ class Heal(Section):
         0.1, "share of the kept completions held out, never empty", unit="fraction", gt=0.0, lt=0.5
     )
     adapter_dtype: Literal["fp32", "bf16"] = knob("fp32", "trainable weights; bf16 rounds small updates away (KB34)")
+    on_trip: Literal["stop", "keep_best_epoch"] = knob(
+        "stop", "when a divergence guard trips: end the run, or bake the epoch with the lowest validation loss"
+    )
 
 
 class Evaluate(Section):
@@ -169,6 +175,10 @@ class Run(Section):
     rounds: int = knob(4, "rounds of steer, distil, heal, bake", ge=1, le=64)
     smoke: bool = knob(False, "a reduced run: watermarked, never exported as a result, never carries a claim")
     time_limit: float = knob(0.0, "seconds after which the run ends as timeout; 0 is no limit", unit="s", ge=0.0)
+    checkpoint_every: int = knob(
+        50, "optimizer steps between two checkpoints within an epoch; every epoch's end has one", unit="steps", ge=1
+    )
+    checkpoints_kept: int = knob(2, "newest checkpoints of a round that are kept, beside its best", ge=1, le=100)
     hang_limit: float = knob(900.0, "seconds without an event after which the run counts as hung", unit="s", gt=0.0)
 
 

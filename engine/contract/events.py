@@ -54,12 +54,23 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
 
 
 class RunResumed(Event, frozen=True, kw_only=True, tag="run_resumed"):
-    """Readers discard earlier records positioned after (round, stage, step)."""
+    """Work goes on at (round, stage, step). The first `holds` lines of events.jsonl still hold; what stands between them and this one
+    is done again, and readers discard it, all but what a person said (control_applied, note)."""
 
     from_attempt: int
     from_round: int
     from_stage: Stage
     from_step: int
+    holds: int
+
+
+class RunForked(Event, frozen=True, kw_only=True, tag="run_forked"):
+    """The records before this line are those of the run `parent`, up to where this one leaves it, at the start of (round, stage)."""
+
+    parent: str
+    from_round: int
+    from_stage: Stage
+    changes: dict[str, str]
 
 
 class StageStarted(Event, frozen=True, kw_only=True, tag="stage_started"):
@@ -256,6 +267,7 @@ class ScriptStep(Event, frozen=True, kw_only=True, tag="script_step"):
 AnyEvent = (
     RunStarted
     | RunResumed
+    | RunForked
     | StageStarted
     | StageFinished
     | Progress
@@ -297,12 +309,29 @@ def decode(line: bytes) -> AnyEvent:
 
 def read_events(path: Path) -> Iterator[AnyEvent]:
     """Every event of a file; torn and foreign lines are skipped, a missing file is an empty run."""
+    return (event for _, event in _numbered(path))
+
+
+def standing_events(path: Path, attempt: int | None = None) -> list[AnyEvent]:
+    """The events that still hold: without what a later attempt did again, and without the attempts after `attempt`."""
+    standing: list[tuple[int, AnyEvent]] = []
+    for number, event in _numbered(path):
+        if attempt is not None and event.attempt > attempt:
+            continue
+        if isinstance(event, RunResumed):
+            standing = [(n, e) for n, e in standing if n <= event.holds or isinstance(e, (ControlApplied, Note))]
+        standing.append((number, event))
+    return [event for _, event in standing]
+
+
+def _numbered(path: Path) -> Iterator[tuple[int, AnyEvent]]:
+    """Events with the line that each stands on, from 1."""
     if not path.exists():
         return
     with path.open("rb") as f:
-        for line in f:
+        for number, line in enumerate(f, start=1):
             try:
-                yield decode(line)
+                yield number, decode(line)
             except msgspec.DecodeError:
                 continue
 

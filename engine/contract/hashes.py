@@ -13,8 +13,8 @@ from typing import Any
 from engine.contract.config import Config
 
 SEED_AXIS = "run.seed"
-FREE = (SEED_AXIS, "run.time_limit", "run.hang_limit")
-"""Knobs that never make another family: the seed, and when to give up."""
+FREE = (SEED_AXIS, "run.time_limit", "run.hang_limit", "run.checkpoint_every", "run.checkpoints_kept")
+"""Knobs that never make another family: the seed, when to give up, and how often to save."""
 _SOURCES = (".py", ".toml", ".tcss", ".json", ".jsonl", ".safetensors", ".jinja")
 
 

@@ -73,6 +73,10 @@ class RunDir:
         return self.path / "completions.jsonl"
 
     @property
+    def units(self) -> Path:
+        return self.path / "units.jsonl"
+
+    @property
     def result(self) -> Path:
         return self.path / "result.json"
 
@@ -85,7 +89,8 @@ class RunDir:
         return self.path / "worker.log"
 
     def round(self, number: int) -> Path:
-        """Folder of a round: vector.safetensors, adapter/ (the round's increment), student/ (the history up to it)."""
+        """Folder of a round: vector.safetensors, pool.jsonl, healset.jsonl, adapter/ (the round's increment), student/ (the history up to
+        it), and checkpoints/ while it heals. Round 0 holds the base's own scores."""
         return self.path / "rounds" / str(number)
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.contract.errors import BadInput
+from engine.contract.files import write_atomic
 from engine.contract.stats import bootstrap, paired
 
 Floats = NDArray[np.float64]
@@ -55,3 +59,29 @@ def changes(
             found = paired(values, base.items[name][0], clusters, resamples=resamples, seed=seed)
             change[name], ci[name] = found.value, (found.low, found.high)
     return change, ci
+
+
+def save_scores(path: Path, scores: Scores) -> None:
+    """Per-item scores as JSON, floats to the bit."""
+    table = {
+        "items": {name: [values.tolist(), clusters] for name, (values, clusters) in scores.items.items()},
+        "ppl": None if scores.ppl is None else [scores.ppl[0].tolist(), scores.ppl[1]],
+        "whole": scores.whole,
+        "dropped": scores.dropped,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, msgspec.json.encode(table))
+
+
+def load_scores(path: Path) -> Scores:
+    """The inverse of save_scores. Raises BadInput."""
+    try:
+        table = msgspec.json.decode(path.read_bytes())
+        found = Scores(whole=table["whole"], dropped=table["dropped"])
+        for name, (values, clusters) in table["items"].items():
+            found.add(name, values, clusters)
+        if table["ppl"] is not None:
+            found.ppl = (np.asarray(table["ppl"][0], dtype=np.float64), table["ppl"][1])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{path} does not hold the base's scores: {error}") from None
+    return found

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import msgspec
 import numpy as np
 
-from engine.contract.errors import Starved
+from engine.contract.errors import BadInput, Starved
+from engine.contract.files import write_atomic
 from engine.model.forward import Row
 from engine.steer.noise import row_key
 
@@ -44,6 +47,40 @@ def build(
         held.add(prompts[n])
     train = [row for p, row in kept if p not in held]
     return HealSet(tuple(train) + tuple(replay), tuple(row for p, row in kept if p in held), len(replay))
+
+
+def write_healset(path: Path, healset: HealSet) -> None:
+    """One JSON object a row: its split, its prompt and completion ids; the replay rows are the last of train."""
+    rows = [("train", row) for row in healset.train] + [("val", row) for row in healset.val]
+    first_replay = len(healset.train) - healset.replayed
+    lines = [
+        {
+            "split": split,
+            "replay": split == "train" and n >= first_replay,
+            "prompt": row.prompt,
+            "completion": row.completion,
+        }
+        for n, (split, row) in enumerate(rows)
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+
+
+def read_healset(path: Path) -> HealSet:
+    """The inverse of write_healset. Raises BadInput."""
+    try:
+        rows = [msgspec.json.decode(line, type=_SavedRow) for line in path.read_bytes().splitlines()]
+    except (OSError, msgspec.DecodeError) as error:
+        raise BadInput(f"{path} does not hold a round's heal set: {error}") from None
+    split = {name: tuple(Row(r.prompt, r.completion) for r in rows if r.split == name) for name in ("train", "val")}
+    return HealSet(split["train"], split["val"], sum(r.replay for r in rows))
+
+
+class _SavedRow(msgspec.Struct):
+    split: str
+    replay: bool
+    prompt: list[int]
+    completion: list[int]
 
 
 def replay_size(kept: int, share: float) -> int:

@@ -2,40 +2,188 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 import torch
 from msgspec import UNSET
-from torch import Tensor, nn
+from torch import nn
 
 from engine.contract.config import Config
 from engine.contract.errors import Diverged, NotFinite
-from engine.contract.events import CoherenceProbed, EpochFinished, Event, GuardTripped, HealStep, Note, Progress
-from engine.heal.barrier import AGGREGATES
+from engine.contract.events import (
+    CoherenceProbed,
+    EpochFinished,
+    Event,
+    GuardTripped,
+    HealStep,
+    Note,
+    Progress,
+)
+from engine.heal import checkpoint
+from engine.heal.checkpoint import Checkpoints
 from engine.heal.data import HealSet, batches
 from engine.heal.guards import Finetune, Trip, check_finite, check_validation
-from engine.heal.head import HeadOut, head
 from engine.heal.reference import cache
 from engine.heal.schedule import learning_rate
+from engine.heal.step import Live, apply, backward, kl_fields
 from engine.model.adapter import Student
-from engine.model.forward import Row, completion_positions, hidden, pad, score
+from engine.model.forward import Row, score
 
 REGIME = Finetune()
 SETTLED = 12
 """Optimizer steps before which a round has moved too little for its KL to say anything about tau."""
 
-
-class Live:
-    """The two knobs that a person may move while a round heals."""
-
-    def __init__(self, tau: float, lam: float) -> None:
-        self.tau = tau
-        self.lam = lam
-
-
 Poll = Callable[[], Iterator[Event]]
 Probe = Callable[[int], CoherenceProbed]
+
+
+class Fit:
+    """One round's fit: what it trains, on what, and how far it is."""
+
+    def __init__(
+        self,
+        student: Student,
+        data: HealSet,
+        config: Config,
+        *,
+        round_number: int,
+        live: Live,
+        poll: Poll,
+        probe: Probe,
+        init_seed: int,
+        checkpoints: Checkpoints,
+        asked: Callable[[], bool] = lambda: False,
+    ) -> None:
+        knobs = config.heal
+        self._student, self._data, self._config, self._live = student, data, config, live
+        self._poll, self._probe, self._asked = poll, probe, asked
+        self._reference = cache(student, data.train, knobs.reference)
+        same = knobs.reference == "base" or not student.folded
+        self._pristine = self._reference if same else cache(student, data.train, "base")
+        self._parameters = student.begin_round(init_seed)
+        self._optimizer = torch.optim.AdamW(
+            self._parameters, lr=knobs.lr, betas=(0.9, knobs.beta2), weight_decay=knobs.weight_decay
+        )
+        self._plan = [_epoch_plan(data, config, round_number, epoch) for epoch in range(knobs.epochs)]
+        self._steps = sum(map(len, self._plan))
+        self._probe_at = probe_steps([len(groups) for groups in self._plan], config.evaluate.probes)
+        self._checkpoints = checkpoints
+
+    def run(self) -> Iterator[Event]:
+        """From the newest checkpoint, or from the start, to the last epoch's end."""
+        at = yield from self._begin()
+        yield Progress(stage="heal", done=at.step, total=self._steps)
+        while at.epoch <= len(self._plan):
+            yield from self._epoch(at)
+
+    def _begin(self) -> Generator[Event, None, checkpoint.Progress]:
+        """Where the fit stands: at a checkpoint, or before its first step with its first validation loss judged."""
+        at, damaged = self._checkpoints.restore(self._parameters, self._optimizer)
+        for what in damaged:
+            yield Note(stage="heal", text=f"{what}; an older one, or the round's start, is taken instead")
+        if at is None:
+            at = checkpoint.Progress()
+            yield from self._validate(at)
+        return at
+
+    def _epoch(self, at: checkpoint.Progress) -> Iterator[Event]:
+        """The steps of an epoch that are not done yet, and its end."""
+        groups = self._plan[at.epoch - 1]
+        for group in groups[at.group :]:
+            yield from self._poll()
+            yield from self._step(at, group)
+            if at.step in self._probe_at:
+                yield self._probe(at.step)
+            if at.group < len(groups) and (self._checkpoints.due(at.step) or self._asked()):
+                yield self._save(at)
+        yield from self._end_epoch(at)
+
+    def _step(self, at: checkpoint.Progress, group: list[list[int]]) -> Iterator[Event]:
+        """One optimizer step; a guard that trips ends it before anything is applied."""
+        began = time.perf_counter()
+        knobs, live = self._config.heal, self._live
+        rate = learning_rate(knobs, at.step, self._steps)
+        outs, lengths = backward(
+            self._student, self._data, group, self._reference, self._pristine, self._config, live
+        )  # fmt: skip
+        tokens = sum(lengths)
+        d = torch.cat([o.d[knobs.aggregate] for o in outs])
+        nll = sum(o.nll for o in outs) / tokens
+        penalty = float(torch.cat([o.barrier for o in outs]).mean())
+        grad_norm = float(nn.utils.clip_grad_norm_(self._parameters, knobs.max_grad_norm))
+        trip = check_finite(nll + penalty, grad_norm, REGIME)
+        if trip is not None:
+            self._optimizer.zero_grad(set_to_none=True)
+            yield from self._trip(trip)
+        ratio = apply(self._optimizer, self._parameters, rate)
+        at.step, at.group = at.step + 1, at.group + 1
+        at.nll.append((nll, tokens))
+        at.distances.append(d)
+        yield HealStep(
+            stage="heal", step=at.step, epoch=at.epoch, tokens=tokens, loss=nll + penalty, nll=nll, grad_norm=grad_norm, lr=rate,
+            update_ratio=ratio, tokens_per_second=tokens / (time.perf_counter() - began),
+            **kl_fields(outs, d, penalty, self._config, live),
+        )  # fmt: skip
+
+    def _end_epoch(self, at: checkpoint.Progress) -> Iterator[Event]:
+        """Validate, say what the epoch came to, let the guards judge it, and save."""
+        knobs, live, every = self._config.heal, self._live, torch.cat(at.distances)
+        at.validation.append(_val_nll(self._student, self._data.val))
+        if math.isfinite(at.validation[-1]):
+            yield EpochFinished(
+                stage="heal",
+                epoch=at.epoch,
+                train_nll=sum(n * t for n, t in at.nll) / sum(t for _, t in at.nll),
+                val_nll=at.validation[-1],
+                val_items=len(self._data.val),
+                fired=float((every > live.tau).float().mean()) if knobs.divergence != "none" else UNSET,
+                operating_kl=float(torch.quantile(every.float(), 0.9)),
+            )
+        at.highest = max(at.highest, float(every.max()))
+        settled = at.epoch == -(-knobs.epochs // 3) and at.step >= SETTLED
+        if settled and knobs.divergence != "none" and live.lam > 0:
+            yield from _inert(at.highest, at.epoch, live)
+        yield from self._judge(at.validation)
+        at.next_epoch()
+        self._asked()  # this is the checkpoint that was asked for
+        yield self._save(at)
+
+    def _validate(self, at: checkpoint.Progress) -> Iterator[Event]:
+        at.validation.append(_val_nll(self._student, self._data.val))
+        yield from self._judge(at.validation)
+
+    def _judge(self, validation: list[float]) -> Iterator[Event]:
+        trip = check_finite(validation[-1], 0.0, REGIME) or check_validation(validation, REGIME)
+        if trip is not None:
+            yield from self._trip(trip)
+
+    def _trip(self, trip: Trip) -> Iterator[Event]:
+        """Report a tripped guard and end the fit."""
+        action = "keep_best_epoch" if self.keeps_best() else "stop"
+        yield GuardTripped(
+            stage="heal", guard=trip.guard, value=trip.value, limit=f"{trip.limit:g}", regime=trip.regime, action=action
+        )
+        good = self._checkpoints.newest()
+        where = f"; the last good checkpoint is {good}" if good else ""
+        raise (NotFinite if trip.guard == "nonfinite" else Diverged)(f"{trip}{where}")
+
+    def keeps_best(self) -> bool:
+        """Whether a tripped guard leads back to the best epoch: the config says so and an epoch was finished."""
+        return self._config.heal.on_trip == "keep_best_epoch" and self._checkpoints.best() is not None
+
+    def keep_best(self, why: Diverged) -> Note:
+        """Go back to the best finished epoch and end the fit there."""
+        best = self._checkpoints.take_best(self._parameters)
+        return Note(
+            stage="heal",
+            text=f"{why}; heal.on_trip is keep_best_epoch: epoch {best.epoch - 1} with validation loss "
+            f"{best.validation[-1]:.4f} nats is baked",
+        )
+
+    def _save(self, at: checkpoint.Progress) -> Event:
+        return self._checkpoints.save(at, self._parameters, self._optimizer, self._live.tau, self._live.lam)
 
 
 def heal(
@@ -48,70 +196,24 @@ def heal(
     poll: Poll,
     probe: Probe,
     init_seed: int,
+    checkpoints: Checkpoints,
+    asked: Callable[[], bool] = lambda: False,
 ) -> Iterator[Event]:
-    """Train the round's adapter; afterwards it is active and frozen by the caller's fold.
+    """Train the round's adapter, from its newest checkpoint where there is one; afterwards it is active and frozen by the caller's fold.
 
-    Yields heal_step per optimizer step, coherence_probed within the round, epoch_finished per epoch. Raises NotFinite before a step
-    with a non-finite loss or gradient is applied (requirement A5), Diverged when validation passes its caps (A2, A3)."""
-    knobs = config.heal
-    reference = cache(student, data.train, knobs.reference)
-    pristine = reference if knobs.reference == "base" or not student.folded else cache(student, data.train, "base")
-    parameters = student.begin_round(init_seed)
-    optimizer = torch.optim.AdamW(parameters, lr=knobs.lr, betas=(0.9, knobs.beta2), weight_decay=knobs.weight_decay)
-    plan = [_epoch_plan(data, config, round_number, epoch) for epoch in range(knobs.epochs)]
-    steps = sum(len(groups) for groups in plan)
-    probe_at = probe_steps([len(g) for g in plan], config.evaluate.probes)
-    validation = [_val_nll(student, data.val)]
-    yield from _guard(check_finite(validation[0], 0.0, REGIME))
-    yield from _guard(check_validation(validation, REGIME))
-    yield Progress(stage="heal", done=0, total=steps)
-    step, highest = 0, 0.0
-    for epoch, groups in enumerate(plan, start=1):
-        train_nll: list[tuple[float, int]] = []
-        distances: list[Tensor] = []
-        for group in groups:
-            yield from poll()
-            began = time.perf_counter()
-            rate = learning_rate(knobs, step, steps)
-            outs, lengths = _backward(student, data, group, reference, pristine, config, live)
-            tokens = sum(lengths)
-            d = torch.cat([o.d[knobs.aggregate] for o in outs])
-            nll = sum(o.nll for o in outs) / tokens
-            penalty = float(torch.cat([o.barrier for o in outs]).mean())
-            grad_norm = float(nn.utils.clip_grad_norm_(parameters, knobs.max_grad_norm))
-            trip = check_finite(nll + penalty, grad_norm, REGIME)
-            if trip is not None:
-                optimizer.zero_grad(set_to_none=True)
-                yield from _guard(trip)
-            ratio = _apply(optimizer, parameters, rate)
-            step += 1
-            train_nll.append((nll, tokens))
-            distances.append(d)
-            seconds = time.perf_counter() - began
-            yield HealStep(
-                stage="heal", step=step, epoch=epoch, tokens=tokens, loss=nll + penalty, nll=nll, grad_norm=grad_norm, lr=rate,
-                update_ratio=ratio, tokens_per_second=tokens / seconds, **_kl_fields(outs, d, penalty, config, live),
-            )  # fmt: skip
-            if step in probe_at:
-                yield probe(step)
-        val_nll = _val_nll(student, data.val)
-        yield from _guard(check_finite(val_nll, 0.0, REGIME))
-        validation.append(val_nll)
-        every = torch.cat(distances)
-        yield EpochFinished(
-            stage="heal",
-            epoch=epoch,
-            train_nll=sum(n * t for n, t in train_nll) / sum(t for _, t in train_nll),
-            val_nll=val_nll,
-            val_items=len(data.val),
-            fired=float((every > live.tau).float().mean()) if knobs.divergence != "none" else UNSET,
-            operating_kl=float(torch.quantile(every.float(), 0.9)),
-        )
-        highest = max(highest, float(every.max()))
-        settled = epoch == -(-knobs.epochs // 3) and step >= SETTLED
-        if settled and knobs.divergence != "none" and live.lam > 0:
-            yield from _inert(highest, epoch, live)
-        yield from _guard(check_validation(validation, REGIME))
+    Yields heal_step per optimizer step, coherence_probed within the round, epoch_finished per epoch, checkpoint_saved. Raises NotFinite
+    before a step with a non-finite loss or gradient is applied (requirement A5), Diverged when validation passes its caps (A2, A3),
+    unless heal.on_trip says to go back to the best epoch. `asked` says, once, whether a checkpoint was asked for."""
+    fit = Fit(
+        student, data, config, round_number=round_number, live=live, poll=poll, probe=probe, init_seed=init_seed,
+        checkpoints=checkpoints, asked=asked,
+    )  # fmt: skip
+    try:
+        yield from fit.run()
+    except Diverged as error:
+        if not fit.keeps_best():
+            raise
+        yield fit.keep_best(error)
 
 
 def _epoch_plan(data: HealSet, config: Config, round_number: int, epoch: int) -> list[list[list[int]]]:
@@ -119,63 +221,6 @@ def _epoch_plan(data: HealSet, config: Config, round_number: int, epoch: int) ->
     found = list(batches(len(data.train), config.heal.batch_size, config.run.seed, round_number, epoch))
     size = config.heal.accumulation
     return [found[i : i + size] for i in range(0, len(found), size)]
-
-
-def _backward(
-    student: Student,
-    data: HealSet,
-    group: Sequence[list[int]],
-    reference: Sequence[Tensor],
-    pristine: Sequence[Tensor],
-    config: Config,
-    live: Live,
-) -> tuple[list[HeadOut], list[int]]:
-    """Forward and backward of one optimizer step; returns each batch's losses and the completion tokens of its rows."""
-    loaded = student.loaded
-    rows = [[data.train[i] for i in batch] for batch in group]
-    tokens = sum(len(r.completion) for part in rows for r in part)
-    samples = sum(map(len, rows))
-    outs, lengths = [], []
-    with student.gates(history=1.0, current=1.0):
-        for part, indices in zip(rows, group, strict=True):
-            batch = pad([r.prompt + r.completion for r in part], loaded.chat.pad, loaded.device, left=False)
-            where, targets = completion_positions(part, batch.ids.shape[1], loaded.device)
-            h = hidden(loaded.model, batch).flatten(0, 1)[where]
-            own = [len(r.completion) for r in part]
-            ref = torch.cat([reference[i] for i in indices])
-            base = ref if pristine is reference else torch.cat([pristine[i] for i in indices])
-            out = head(
-                loaded.model, h, targets, own, ref, base, config.heal,
-                tau=live.tau, lam=live.lam, tokens=tokens, samples=samples,
-            )  # fmt: skip
-            h.backward(out.gradient.to(h.dtype))
-            outs.append(out)
-            lengths += own
-    return outs, lengths
-
-
-def _apply(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter], rate: float) -> float:
-    """One optimizer step at `rate`; returns the norm of the change over the norm of the weights."""
-    before = [p.detach().clone() for p in parameters]
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    with torch.no_grad():
-        change = torch.stack(torch._foreach_norm([p - b for p, b in zip(parameters, before, strict=True)])).norm()
-        size = torch.stack(torch._foreach_norm([p.detach() for p in parameters])).norm()
-    return float(change / size.clamp(min=1e-30))
-
-
-def _kl_fields(outs: Sequence[HeadOut], d: Tensor, penalty: float, config: Config, live: Live) -> dict[str, float]:
-    """The divergence fields of heal_step; without a barrier there is no tau, lam, fired or pressure to report."""
-    fields = {f"kl_{how}": float(torch.cat([o.d[how] for o in outs]).mean()) for how in AGGREGATES}
-    fields |= {"kl": float(d.mean()), "kl_base": float(torch.cat([o.kl_base for o in outs]).mean())}
-    fields["g_nll"] = float(torch.tensor([o.g_nll for o in outs]).norm())
-    if config.heal.divergence != "none":
-        fields |= {"tau": live.tau, "lam": live.lam, "barrier": penalty, "fired": float((d > live.tau).float().mean())}
-        fields["g_bar"] = float(torch.tensor([o.g_bar for o in outs]).norm())
-    return fields
 
 
 def _val_nll(student: Student, rows: Sequence[Row]) -> float:
@@ -209,13 +254,3 @@ def _inert(highest: float, epochs: int, live: Live) -> Iterator[Event]:
             text=f"tau {live.tau:g} is above every D so far, the highest {highest:.2f} nats: the barrier never fired in {epochs} epochs. "
             f"Set heal.tau below {highest:.2f}",
         )
-
-
-def _guard(trip: Trip | None) -> Iterator[Event]:
-    """Report a tripped guard and end the run."""
-    if trip is None:
-        return
-    yield GuardTripped(
-        stage="heal", guard=trip.guard, value=trip.value, limit=f"{trip.limit:g}", regime=trip.regime, action="stop"
-    )
-    raise (NotFinite if trip.guard == "nonfinite" else Diverged)(str(trip))

@@ -91,9 +91,9 @@ class Vector:
                 )
 
     def save(self, path: Path) -> None:
-        """safetensors with `layer.<i>` tensors and the method in the metadata."""
+        """safetensors with `layer.<i>` tensors; one metadata entry, since several come in no fixed order: equal vectors, equal bytes."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        meta = {"method": self.method, "pairs": str(self.pairs), "layers": json.dumps(sorted(self.directions))}
+        meta = {"vector": json.dumps({"method": self.method, "pairs": self.pairs})}
         save_file({f"layer.{i}": v.contiguous() for i, v in self.directions.items()}, path, metadata=meta)
 
 
@@ -101,9 +101,9 @@ def load_vector(path: Path) -> Vector:
     """Read a saved vector. Raises BadInput when the file is missing or damaged."""
     try:
         with safe_open(path, "pt") as f:
-            meta = f.metadata()
+            meta = json.loads(f.metadata()["vector"])
             directions = {int(k.removeprefix("layer.")): f.get_tensor(k) for k in f.keys()}  # noqa: SIM118
-        return Vector(directions, meta["method"], int(meta["pairs"]))
+        return Vector(directions, meta["method"], meta["pairs"])
     except Exception as error:
         raise BadInput(f"{path} is not a saved vector: {error}") from None
 

@@ -14,7 +14,7 @@ from engine.contract.resolve import resolve
 from engine.contract.rundir import RunDir
 from engine.contract.runfile import RunFile
 from engine.controls import Controls
-from engine.heal.train import Live
+from engine.heal.step import Live
 from engine.worker import run
 from journal.record import load_record
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,9 +11,13 @@ import torch
 from engine.contract.config import Config, Evaluate, Heal, Model
 from engine.contract.errors import NotFinite
 from engine.contract.events import CoherenceProbed, Event, HealStep, Note
+from engine.contract.rundir import RunDir
+from engine.contract.units import Extent
 from engine.contract.world import World
+from engine.heal.checkpoint import Checkpoints
 from engine.heal.data import HealSet
-from engine.heal.train import Live, heal
+from engine.heal.step import Live
+from engine.heal.train import heal
 from engine.model.adapter import ROUND, Student
 from engine.model.forward import Row
 from engine.model.load import load
@@ -27,7 +32,12 @@ def no_probe(step: int) -> CoherenceProbed:
     raise AssertionError("no probe was asked for")
 
 
-def train(world: World, **knobs: object) -> tuple[Student, list[Event]]:
+def checkpoints(folder: Path) -> Checkpoints:
+    extent = Extent(events=0, completions=0, tokens=0, replayed=0)
+    return Checkpoints(RunDir(folder), 1, every=50, keep=2, extent=lambda: extent)
+
+
+def train(world: World, folder: Path, **knobs: object) -> tuple[Student, list[Event]]:
     """One epoch on nano over twelve orders answered by the base, with a barrier that fires unless told otherwise."""
     loaded = load(Model())
     ids = [loaded.chat.prompt(p.text) for p in world.prompts("train")[:14]]
@@ -46,6 +56,7 @@ def train(world: World, **knobs: object) -> tuple[Student, list[Event]]:
         poll=nothing,
         probe=no_probe,
         init_seed=1,
+        checkpoints=checkpoints(folder),
     )
     return student, list(stream)
 
@@ -55,9 +66,9 @@ def weights(student: Student) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("aggregate", ["rmse", "p95"])
-def test_row_by_row_equals_one_batch(world: World, aggregate: str) -> None:
-    one, a = train(world, batch_size=6, accumulation=1, aggregate=aggregate)
-    each, b = train(world, batch_size=1, accumulation=6, aggregate=aggregate)
+def test_row_by_row_equals_one_batch(world: World, aggregate: str, tmp_path: Path) -> None:
+    one, a = train(world, tmp_path / "one", batch_size=6, accumulation=1, aggregate=aggregate)
+    each, b = train(world, tmp_path / "each", batch_size=1, accumulation=6, aggregate=aggregate)
     steps_a, steps_b = ([e for e in events if isinstance(e, HealStep)] for events in (a, b))
     assert len(steps_a) == len(steps_b) == 2
     for x, y in zip(steps_a, steps_b, strict=True):
@@ -70,15 +81,17 @@ def test_row_by_row_equals_one_batch(world: World, aggregate: str) -> None:
 
 
 @pytest.mark.parametrize(("tau", "told"), [(0.001, False), (50.0, True)])
-def test_a_barrier_out_of_reach_is_told_while_the_round_heals(world: World, tau: float, told: bool) -> None:
+def test_a_barrier_out_of_reach_is_told_while_the_round_heals(
+    world: World, tau: float, told: bool, tmp_path: Path
+) -> None:
     """KB20, W8: measured, not guessed."""
-    _, events = train(world, batch_size=1, tau=tau)
+    _, events = train(world, tmp_path, batch_size=1, tau=tau)
     notes = [e.text for e in events if isinstance(e, Note)]
     assert bool(notes) == told
     assert all("above every D so far" in n and "Set heal.tau below" in n for n in notes)
 
 
-def test_a_loss_that_is_not_a_number_ends_the_run_before_the_step(world: World) -> None:
+def test_a_loss_that_is_not_a_number_ends_the_run_before_the_step(world: World, tmp_path: Path) -> None:
     """A5, FAULTS 1: the embedding turns NaN under the training run's feet; no adapter weight is touched."""
     loaded = load(Model())
     prompts = [p for p in world.prompts("train") if p.kind == "trait"][:6]
@@ -94,6 +107,7 @@ def test_a_loss_that_is_not_a_number_ends_the_run_before_the_step(world: World) 
         poll=nothing,
         probe=no_probe,
         init_seed=1,
+        checkpoints=checkpoints(tmp_path),
     )
     first = next(e for e in stream if isinstance(e, HealStep))
     assert first.step == 1

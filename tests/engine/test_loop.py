@@ -32,7 +32,7 @@ from engine.contract.rundir import RunDir
 from engine.contract.runfile import RunFile
 from engine.contract.traits import load_trait
 from engine.controls import Controls
-from engine.heal.train import Live
+from engine.heal.step import Live
 from engine.loop import steer_heal_bake
 from engine.model.facts import inspect
 from engine.model.families import FAMILIES

@@ -1,0 +1,80 @@
+"""One optimizer step of a heal: forward, loss, backward, update, and what a heal_step says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from engine.contract.config import Config
+from engine.heal.barrier import AGGREGATES
+from engine.heal.data import HealSet
+from engine.heal.head import HeadOut, head
+from engine.model.adapter import Student
+from engine.model.forward import completion_positions, hidden, pad
+
+
+class Live:
+    """The two knobs that a person may move while a round heals."""
+
+    def __init__(self, tau: float, lam: float) -> None:
+        self.tau = tau
+        self.lam = lam
+
+
+def backward(
+    student: Student,
+    data: HealSet,
+    group: Sequence[list[int]],
+    reference: Sequence[Tensor],
+    pristine: Sequence[Tensor],
+    config: Config,
+    live: Live,
+) -> tuple[list[HeadOut], list[int]]:
+    """Forward and backward of one optimizer step; returns each batch's losses and the completion tokens of its rows."""
+    loaded = student.loaded
+    rows = [[data.train[i] for i in batch] for batch in group]
+    tokens = sum(len(r.completion) for part in rows for r in part)
+    samples = sum(map(len, rows))
+    outs, lengths = [], []
+    with student.gates(history=1.0, current=1.0):
+        for part, indices in zip(rows, group, strict=True):
+            batch = pad([r.prompt + r.completion for r in part], loaded.chat.pad, loaded.device, left=False)
+            where, targets = completion_positions(part, batch.ids.shape[1], loaded.device)
+            h = hidden(loaded.model, batch).flatten(0, 1)[where]
+            own = [len(r.completion) for r in part]
+            ref = torch.cat([reference[i] for i in indices])
+            base = ref if pristine is reference else torch.cat([pristine[i] for i in indices])
+            out = head(
+                loaded.model, h, targets, own, ref, base, config.heal,
+                tau=live.tau, lam=live.lam, tokens=tokens, samples=samples,
+            )  # fmt: skip
+            h.backward(out.gradient.to(h.dtype))
+            outs.append(out)
+            lengths += own
+    return outs, lengths
+
+
+def apply(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter], rate: float) -> float:
+    """One optimizer step at `rate`; returns the norm of the change over the norm of the weights."""
+    before = [p.detach().clone() for p in parameters]
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    with torch.no_grad():
+        change = torch.stack(torch._foreach_norm([p - b for p, b in zip(parameters, before, strict=True)])).norm()
+        size = torch.stack(torch._foreach_norm([p.detach() for p in parameters])).norm()
+    return float(change / size.clamp(min=1e-30))
+
+
+def kl_fields(outs: Sequence[HeadOut], d: Tensor, penalty: float, config: Config, live: Live) -> dict[str, float]:
+    """The divergence fields of heal_step; without a barrier there is no tau, lam, fired or pressure to report."""
+    fields = {f"kl_{how}": float(torch.cat([o.d[how] for o in outs]).mean()) for how in AGGREGATES}
+    fields |= {"kl": float(d.mean()), "kl_base": float(torch.cat([o.kl_base for o in outs]).mean())}
+    fields["g_nll"] = float(torch.tensor([o.g_nll for o in outs]).norm())
+    if config.heal.divergence != "none":
+        fields |= {"tau": live.tau, "lam": live.lam, "barrier": penalty, "fired": float((d > live.tau).float().mean())}
+        fields["g_bar"] = float(torch.tensor([o.g_bar for o in outs]).norm())
+    return fields

@@ -1,0 +1,121 @@
+"""Going on: where an earlier attempt, or the run that this one was forked from, had come to, and its results put back into the lab."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+from engine.contract.events import ControlApplied, RunResumed, read_events
+from engine.contract.rundir import RunDir
+from engine.contract.units import (
+    Checkpoint,
+    Extent,
+    Unit,
+    after,
+    check_files,
+    checkpoint_folders,
+    newest_checkpoint,
+    read_checkpoint,
+    read_units,
+    stage_of,
+)
+
+
+@dataclass(frozen=True)
+class Past:
+    """The finished units of earlier attempts, and the checkpoint within the next one where it is a heal. Empty for a fresh run.
+
+    `resumed` says whether there was an earlier attempt of this run itself."""
+
+    units: tuple[Unit, ...] = ()
+    checkpoint: Checkpoint | None = None
+    rounds: int = 1
+    resumed: bool = False
+
+    @property
+    def started(self) -> bool:
+        """Whether the run's own run_started still stands."""
+        return self.resumed and bool(self.units)
+
+    def has(self, name: str, round_: int) -> bool:
+        """Whether a unit was finished. A heal has no line of its own: its adapter is its last checkpoint's until it is baked."""
+        wanted = ("bake" if name == "heal" else name, round_)
+        return any((u.name, u.round) == wanted for u in self.units)
+
+    @property
+    def extent(self) -> Extent:
+        """How far the run's files still hold."""
+        if self.checkpoint is not None:
+            return self.checkpoint.extent
+        return self.units[-1].extent if self.units else Extent(events=0, completions=0, tokens=0, replayed=0)
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """The unit where work goes on, and its round."""
+        return after(self.units[-1].name, self.units[-1].round, self.rounds) if self.units else ("baseline", 0)
+
+
+def look_back(out: RunDir, rounds: int, attempt: int) -> Past:
+    """What a run folder says was finished. Raises BadInput naming what is damaged."""
+    units = read_units(out)
+    check_files(out, units)
+    past = Past(tuple(units), rounds=rounds, resumed=attempt > 1)
+    name, round_ = past.place
+    folder = newest_checkpoint(out, round_)[0] if name == "heal" else None
+    return replace(past, checkpoint=read_checkpoint(folder)) if folder else past
+
+
+def take_up(out: RunDir, past: Past) -> RunResumed:
+    """Make the folder what it was where the past ends, and say where that is.
+
+    completions.jsonl ends there again (events.jsonl is only ever appended to), and files that no finished unit recorded are removed:
+    the units that go on write them again, the same."""
+    name, round_ = past.place
+    extent = past.extent
+    events = list(read_events(out.events))
+    with out.events.open("ab"), out.completions.open("ab"):
+        pass
+    if out.completions.stat().st_size > extent.completions:
+        os.truncate(out.completions, extent.completions)
+    if out.units.exists():
+        data = out.units.read_bytes()
+        os.truncate(out.units, data.rfind(b"\n") + 1)
+    _sweep(out, past)
+    return RunResumed(
+        from_attempt=max((e.attempt for e in events), default=1),
+        from_round=round_,
+        from_stage=stage_of(name),
+        from_step=past.checkpoint.step if past.checkpoint else 0,
+        holds=out.events.read_bytes()[: extent.events].count(b"\n"),
+        round=round_,
+        stage=stage_of(name),
+    )
+
+
+def _sweep(out: RunDir, past: Past) -> None:
+    """Remove what was cut off while it was written. pool.jsonl stays: each of its lines is whole or is made again."""
+    name, round_ = past.place
+    recorded = {out.path / path for unit in past.units for path in unit.files}
+    kept = {out.round(round_) / "pool.jsonl"} if name in ("dose", "generate", "keep") else set()
+    whole = checkpoint_folders(out, round_) if name == "heal" else []
+    for folder in sorted((out.path / "rounds").glob("*")):
+        for file in sorted(folder.rglob("*"), reverse=True):
+            if file.is_dir() and not file.is_symlink():
+                if not any(file.iterdir()):
+                    file.rmdir()
+            elif file not in recorded | kept and not any(file.parent == c and file.name in _CHECKPOINT for c in whole):
+                file.unlink()
+    for left in out.path.glob(".*.????????"):
+        left.unlink()
+
+
+_CHECKPOINT = ("tensors.safetensors", "checkpoint.json")
+
+
+def live_knobs(out: RunDir) -> dict[str, float]:
+    """What a person set while the run went on, by knob name; it stays set."""
+    found: dict[str, float] = {}
+    for event in read_events(out.events):
+        if isinstance(event, ControlApplied) and event.request.startswith("set heal."):
+            found[event.request.removeprefix("set heal.")] = float(event.value)
+    return found
