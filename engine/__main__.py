@@ -1,4 +1,4 @@
-"""`python -m engine run DIR | inspect CONFIG | splits CONFIG | ladder CONFIG | talk DIR`: the engine's side, in JSON lines."""
+"""`python -m engine run DIR | inspect CONFIG | splits CONFIG | ladder CONFIG | talk DIR | probe DIR`: the engine's side, in JSON lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import warnings
 from engine.contract.errors import CockpitError, Exit
 from engine.contract.redact import redact, secret_values
 
-_COMMANDS = ("run", "inspect", "splits", "ladder", "talk")
+_COMMANDS = ("run", "inspect", "splits", "ladder", "talk", "probe")
 
 
 def main(argv: list[str]) -> int:
@@ -49,6 +49,10 @@ def _dispatch(command: str, rest: list[str]) -> int:
         from engine.queries import ladder
 
         return ladder(rest)
+    if command == "probe":
+        from engine.probe.command import probe
+
+        return probe(rest)
     from engine.queries import talk
 
     return talk(rest)

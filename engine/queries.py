@@ -25,7 +25,7 @@ def inspect(argv: list[str]) -> int:
     """`inspect CONFIG.json`: ModelFacts as one JSON line."""
     from engine.model.facts import inspect as look
 
-    _emit(msgspec.json.encode(look(_config(argv[0] if argv else ""))) + b"\n")
+    _emit(msgspec.json.encode(look(read_config(argv[0] if argv else ""))) + b"\n")
     return 0
 
 
@@ -33,7 +33,7 @@ def splits(argv: list[str]) -> int:
     """`splits CONFIG.json`: the trait's val and test by identity as one JSON line; loads no model and no torch."""
     from engine.evaluate.splits import splits as look
 
-    _emit(msgspec.json.encode(look(load_trait(_config(argv[0] if argv else "").trait.name))) + b"\n")
+    _emit(msgspec.json.encode(look(load_trait(read_config(argv[0] if argv else "").trait.name))) + b"\n")
     return 0
 
 
@@ -47,7 +47,7 @@ def ladder(argv: list[str]) -> int:
         doses = [float(d) for d in args.doses.split(",")]
     except ValueError:
         raise BadInput(f"--doses {args.doses!r} is not a list of numbers such as 0.25,0.5,1") from None
-    for event in _ladder(_config(args.config), doses):
+    for event in _ladder(read_config(args.config), doses):
         _emit(encode(event))
     return 0
 
@@ -98,7 +98,8 @@ def talk(argv: list[str]) -> int:
     return 0
 
 
-def _config(path: str) -> Config:
+def read_config(path: str) -> Config:
+    """The config of a {"config": {...}} file. Raises BadInput."""
     if not path:
         raise BadInput("name the config: python -m engine inspect CONFIG.json")
     table = read_json(Path(path))

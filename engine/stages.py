@@ -204,7 +204,7 @@ def bake(lab: Lab, round_number: int) -> Generator[Event, None, None]:
     lab.checkpoints(round_number).clear()
     with lab.student.base():
         equal = torch.equal(lab.pristine, fingerprint(lab.loaded))
-    yield RoundBaked(rank_total=lab.config.heal.rank * lab.student.folded, fold_error=error, gate_zero_equal=equal)
+    yield RoundBaked(rank_total=lab.student.rank, fold_error=error, gate_zero_equal=equal)
     if not equal:
         raise CockpitError("after the fold the model at gate 0 is not bit-equal to the base: the base was changed")
 

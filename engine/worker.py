@@ -8,6 +8,7 @@ import random
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ import msgspec
 import numpy as np
 
 from engine.contract.errors import BadInput, CockpitError, Exit, NotFinite, OutOfMemory, Refused
-from engine.contract.events import Event, RunFinished, RunStarted, encode
+from engine.contract.events import Event, RunFinished, encode
 from engine.contract.files import append_line, read_json
 from engine.contract.preflight import check_seal
 from engine.contract.redact import redact, secret_values
 from engine.contract.rundir import RunDir
 from engine.contract.runfile import RunFile, load_runfile
 from engine.contract.traits import load_trait
+from engine.diagnosis.live import Alerts
 from engine.evaluate.splits import check_splits
 from engine.tally import Tally
 
@@ -39,7 +41,7 @@ def run(argv: list[str]) -> int:
     record = _preflight(out.preflight)
     preflight_hash = check_seal(record, runfile)
     check_splits(record, load_trait(runfile.config.trait.name))
-    writer = Writer(out, args.attempt, Tally())
+    writer = Writer(out, args.attempt, Tally(), _alerts(runfile, record))
     try:
         _consume(runfile, out, writer, preflight_hash, args.attempt)
     except CockpitError as error:
@@ -68,16 +70,19 @@ def _preflight(path: Path) -> Any:
 
 
 class Writer:
-    """Stamps attempt and elapsed time on events and appends each as it comes. `seconds` is the time since the worker began."""
+    """Stamps attempt and elapsed time on events and appends each as it comes, with the alerts that it raises or clears."""
 
-    def __init__(self, out: RunDir, attempt: int, tally: Tally) -> None:
+    def __init__(self, out: RunDir, attempt: int, tally: Tally, alerts: Alerts) -> None:
         self._out, self._attempt, self._began = out, attempt, time.monotonic()
-        self.tally = tally
-        self._on_gpu = False
+        self.tally, self._alerts = tally, alerts
 
     def write(self, event: Event) -> None:
         """Append one event; a non-finite field raises before anything is written."""
-        self._on_gpu |= isinstance(event, RunStarted) and event.device != "cpu"
+        self._append(event)
+        for alert in self._alerts.feed(event):
+            self._append(alert)
+
+    def _append(self, event: Event) -> None:
         stamped = msgspec.structs.replace(
             event, attempt=self._attempt, elapsed=round(time.monotonic() - self._began, 4)
         )
@@ -96,11 +101,23 @@ class Writer:
                 reason=redact(reason, secret_values(os.environ)),
                 best=self.tally.best,
                 seconds=seconds,
-                gpu_seconds=seconds if self._on_gpu else 0.0,
+                gpu_seconds=seconds if _on_gpu() else 0.0,
                 tokens=self.tally.tokens,
                 reveals=self.tally.reveals,
             )
         )
+
+
+def _on_gpu() -> bool:
+    """Whether this process has used a GPU."""
+    torch = sys.modules.get("torch")
+    return torch is not None and bool(torch.cuda.is_initialized())
+
+
+def _alerts(runfile: RunFile, record: Mapping[str, Any]) -> Alerts:
+    """A pretrained model's loss must not be a uniform guess's; of random weights nothing else is to be expected."""
+    facts = record.get("evidence", {}).get("facts", {})
+    return Alerts(runfile.config, int(facts.get("vocabulary", 0)) if facts.get("pretrained") else 0)
 
 
 def _consume(runfile: RunFile, out: RunDir, writer: Writer, preflight_hash: str, attempt: int) -> None:

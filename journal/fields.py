@@ -159,6 +159,8 @@ def _notes(record: Record) -> str:
         notes.append(record.reason)
     if record.smoke:
         notes.append("smoke: a reduced run, not a result")
+    if record.lineage:
+        notes.append(record.lineage.words())
     if record.resumed:
         at = record.resumed
         step = f" step {at.from_step}" if at.from_step else ""

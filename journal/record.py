@@ -32,6 +32,7 @@ from engine.contract.events import (
 )
 from engine.contract.facts import ModelFacts
 from engine.contract.files import read_json
+from engine.contract.lineage import Lineage, load_lineage
 from engine.contract.preflight import seal_hash
 from engine.contract.rundir import RunDir
 from engine.contract.runfile import RunFile, load_runfile
@@ -57,6 +58,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     started: RunStarted | None
     finished: RunFinished | None
     resumed: RunResumed | None  # where this attempt went on
+    lineage: Lineage | None  # where it was forked from, when it was
     earlier_seconds: float  # what the attempts before it took
     last: Event | None
     stage: str
@@ -139,6 +141,7 @@ def load_record(folder: RunDir, attempt: int | None = None) -> Record:
     broken = _broken_seal(preflight, under)
     amendments = read_amendments(folder.amendments)
     damages += [found for found in (broken, chain_fault(preflight, amendments)) if found]
+    lineage = _lineage(folder, damages)
     stages: dict[str, float] = {}
     for done in finished:
         stages[done.stage] = stages.get(done.stage, 0.0) + done.seconds
@@ -158,6 +161,7 @@ def load_record(folder: RunDir, attempt: int | None = None) -> Record:
         started=started,
         finished=next((e for e in reversed(seen) if isinstance(e, RunFinished) and e.attempt == number), None),
         resumed=next((e for e in reversed(seen) if isinstance(e, RunResumed)), None),
+        lineage=lineage,
         earlier_seconds=_earlier(folder, number),
         last=seen[-1] if seen else None,
         stage=last_stage.stage if last_stage else "",
@@ -189,6 +193,14 @@ def _broken_seal(preflight: dict[str, Any], under: str) -> str:
     if under and under != preflight["seal"]:
         return "preflight.json is not the one that the run started under"
     return ""
+
+
+def _lineage(folder: RunDir, damages: list[str]) -> Lineage | None:
+    try:
+        return load_lineage(folder)
+    except BadInput as error:
+        damages.append(str(error))
+        return None
 
 
 def _earlier(folder: RunDir, attempt: int) -> float:

@@ -39,14 +39,15 @@ def rebuild(
     forced = [full(name) for name in force or []]
     found = book.rebuild(folder, names, forced) if write else book.compare(folder, names)
     different = [d for d in found if d.state not in ("same", "open")]
-    left = [d for d in different if not d.written and d.state != "gone"]
+    left = [d for d in different if not d.written and d.state not in ("gone", "worded")]
     if json:
         emit([d._asdict() for d in different])
     for item in different if not json else ():
         print(f"{item.key} {item.what}{'; written again' if item.written else ''}")
-    same = sum(d.state == "same" for d in found)
-    say(f"{same} entries say what their run folders say, {len(different)} do not")
-    if any(d.state in ("missing", "differs") for d in left):
+    same = sum(d.state in ("same", "worded") for d in found)
+    others = sum(d.state not in ("same", "worded", "open") for d in found)
+    say(f"{same} entries say what their run folders say, {others} do not")
+    if any(d.state in ("missing", "differs", "worded") and not d.written for d in found):
         say("write them with: cockpit journal rebuild --write")
     if any(d.state == "edited" for d in left):
         say("an edited entry is replaced only when it is named: cockpit journal rebuild RUN --write --force RUN")
@@ -54,7 +55,7 @@ def rebuild(
 
 
 def check(ctx: typer.Context, json: AsJson = False, project: Project = None) -> int:
-    """What in the journal cannot be trusted, and how to mend it. Exit code 0 when it is clean, 1 otherwise."""
+    """What in the journal cannot be trusted, and how to mend it. Exit code 0 when nothing has to be mended, 1 otherwise."""
     from engine.contract.errors import Exit
     from journal.audit import check
     from journal.book import NAME
@@ -66,8 +67,8 @@ def check(ctx: typer.Context, json: AsJson = False, project: Project = None) -> 
     else:
         for finding in found:
             print(f"{NAME}:{finding.line}: {finding.what}\n    {finding.mend}")
-        say(f"{len(found)} findings" if found else "the journal is clean")
-    return int(Exit.FAILED if found else Exit.SUCCESS)
+        say(f"{len(found)} {'finding' if len(found) == 1 else 'findings'}" if found else "the journal is clean")
+    return int(Exit.FAILED if any(finding.kind != "letter" for finding in found) else Exit.SUCCESS)
 
 
 def adopt(

@@ -29,13 +29,19 @@ def new(
     folder = open_project(ctx, project)
     if out is not None and out.exists():
         raise BadInput(f"{out} exists already; name another file, or carry its answers over with --answers {out}")
+    if out is not None and not out.parent.is_dir():
+        raise BadInput(f"cannot write {out}: {out.parent} is no folder")
     draft = carry.new(folder, preset, list(settings or []), answers)
     for line in draft.said:
         say(line)
     if out is None:
         print(draft.text, end="")
         return
-    out.write_text(draft.text, "utf-8")
+    try:
+        with out.open("x", encoding="utf-8") as f:
+            f.write(draft.text)
+    except OSError as error:
+        raise BadInput(f"cannot write {out}: {error.strerror or error}") from None
     say(f"wrote {out}; answer it, then: cockpit preflight check {out}")
 
 

@@ -15,6 +15,7 @@ def home(
     ctx: typer.Context,
     project: Project = None,
     plain: Plain = False,
+    queue: Annotated[bool, typer.Option("--queue", help="Open the app on the run queue.")] = False,
     version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.")] = False,
 ) -> None:
     """Steer a model, distil the steer into a LoRA, heal it, and loop, honestly."""
@@ -26,12 +27,16 @@ def home(
     ctx.obj = project
     if ctx.invoked_subcommand is not None:
         return
-    if plain or not on_terminal():
+    if queue and (plain or not on_terminal()):
+        from cockpit.cli.queueing import listed
+
+        listed(ctx)
+    elif plain or not on_terminal():
         _show(ctx)
     else:
         from cockpit.app import CockpitApp
 
-        app = CockpitApp(project_folder(ctx, project))
+        app = CockpitApp(project_folder(ctx, project), screen="queue" if queue else "")
         app.run()
         raise typer.Exit(app.return_code or 0)
 

@@ -27,6 +27,9 @@ def launch(
     settings: Sets = None,
     preflight: PreflightFile = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return as soon as the run is started.")] = False,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Seal it now and let it wait its turn: cockpit queue.")
+    ] = False,
     time_limit: Annotated[str, typer.Option("--time-limit", help="End the run after this long: 90s, 30m, 2h.")] = "",
     project: Project = None,
 ) -> int:
@@ -42,6 +45,10 @@ def launch(
     plan = prepare(folder, preset=preset, file=config, sets=sets, preflight=preflight)
     for line in remarks(plan.record):
         say(line)
+    if queue:
+        from cockpit.cli.queueing import put
+
+        return put(folder, plan)
     if detach:
         run = start(folder, plan)
         print(run.id)

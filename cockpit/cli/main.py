@@ -39,9 +39,7 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
         return int(code or 0)
     except CockpitError as error:
-        from engine.contract.redact import redact
-
-        print(redact(str(error)), file=sys.stderr)
+        _complain(str(error))
         return int(error.exit)
     except BrokenPipeError:
         _silence_stdout()
@@ -50,15 +48,22 @@ def run(arguments: list[str]) -> int:
         return 130
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"{where}{error.strerror or error}", file=sys.stderr)
+        _complain(f"{where}{error.strerror or error}")
         _silence_stdout()
         return 1
     except Exception as error:
         message = getattr(error, "format_message", None)  # typer's usage errors; their class moved between versions
         if message is None:
             raise
-        print(f"{' '.join(message().split())} (cockpit --help)", file=sys.stderr)
+        _complain(f"{' '.join(message().split())} (cockpit --help)")
         return int(getattr(error, "exit_code", 2))
+
+
+def _complain(text: str) -> None:
+    """An error on stderr, which may end up in a log: without the secrets of the environment and what looks like one."""
+    from engine.contract.redact import redact, secret_values
+
+    print(redact(text, secret_values(os.environ)), file=sys.stderr)
 
 
 def _silence_stdout() -> None:
@@ -73,7 +78,25 @@ def application() -> Any:
     """The typer application with every command."""
     import typer
 
-    from cockpit.cli import bookkeeping, checklist, claims, home, launching, notebook, running, trying, watching
+    from cockpit.cli import (
+        bookkeeping,
+        checklist,
+        claims,
+        diagnosing,
+        elsewhere,
+        forking,
+        home,
+        launching,
+        notebook,
+        notifying,
+        probing,
+        queueing,
+        resuming,
+        running,
+        trying,
+        watching,
+    )
+    from cockpit.cli.short_names import take_short_names
 
     app = typer.Typer(
         name="cockpit",
@@ -91,11 +114,17 @@ def application() -> Any:
         ("show", watching.show),
         ("tail", watching.tail),
         ("control", watching.control),
+        ("resume", resuming.resume),
+        ("fork", forking.fork),
+        ("diagnose", diagnosing.diagnose),
         ("ladder", trying.ladder),
         ("talk", trying.talk),
+        ("probe", probing.probe),
+        ("notify", notifying.notify),
     )
     for name, command in commands:
         app.command(name)(command)
+    app.command("relay", hidden=True)(elsewhere.relay)
     app.command("run", context_settings=running.CONTEXT)(running.run)
     for name, group, about in (
         ("preflight", checklist.COMMANDS, "The checklist that stands before every run."),
@@ -106,6 +135,8 @@ def application() -> Any:
         for member, function in group.items():
             sub.command(member, context_settings=notebook.MINUS if member == "search" else None)(function)
         app.add_typer(sub, name=name)
+    app.add_typer(queueing.group(), name="queue")
+    take_short_names(app)
     return app
 
 

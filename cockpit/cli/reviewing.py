@@ -102,39 +102,14 @@ def promote(
     """Make an entry's lesson a known bug of this project: every later preflight checks it (known-bugs.toml)."""
     import msgspec
 
-    from cockpit.review.author import author
-    from cockpit.review.reviews import append
-    from engine.contract.errors import BadInput
-    from engine.contract.rundir import RunDir, runs_folder
-    from engine.contract.runfile import load_runfile
-    from journal import promote as rules
-    from journal.book import Book
-    from journal.text import unquoted
+    from cockpit.review.promoting import promote as make
 
     folder, row = _row(ctx, project, name)
-    try:
-        config = load_runfile(RunDir(runs_folder(folder) / row.key.partition("#")[0]).config).config.flat()
-    except BadInput:
-        config = None
-        say(f"the config of {row.key} cannot be read, so the rule was not tried on it")
-    book = Book(folder)
-    with book.locked():
-        made = rules.new_rule(
-            folder,
-            cause=rule,
-            when=when,
-            fix=fix,
-            symptom=symptom or unquoted(row.title),
-            entry=row.key,
-            by=author(folder),
-            config=config,
-        )
-        path = rules.write_rule(folder, made)
-        append(folder, row, f"promoted to known bug {made.id}", book, promoted=made.id, reason=made.cause)
+    made = make(folder, row, rule, when, fix=fix, symptom=symptom)
     if json:
-        emit(msgspec.to_builtins(made))
+        emit(msgspec.to_builtins(made.rule))
         return
-    say(f"{made.id} written to {path}: {' and '.join(made.when)} now blocks a preflight, until fixed or waived")
+    say(made.sentence())
 
 
 def _row(ctx: typer.Context, project: Path | None, name: str, *, finished: bool = True) -> tuple[Path, Row]:

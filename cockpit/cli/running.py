@@ -43,6 +43,8 @@ def run(
                 f.write(script.template())
         except FileExistsError:
             raise BadInput(f"{new_preflight} exists already; name another file") from None
+        except OSError as error:
+            raise BadInput(f"cannot write {new_preflight}: {error.strerror or error}") from None
         say(f"wrote {new_preflight}; answer it, then: cockpit run --preflight {new_preflight} -- the same command")
         return 0
     limit = seconds(time_limit) if time_limit else 0.0

@@ -9,31 +9,54 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cockpit.cli import elsewhere
 from cockpit.cli.common import AsJson, Plain, Project, RunName, emit, on_terminal, open_project, say
+from cockpit.cli.elsewhere import Anywhere, RemoteCockpit
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from cockpit.remote.place import Place
     from engine.contract.rundir import RunDir
 
 
 def attach(
     ctx: typer.Context,
-    name: RunName = "last",
+    name: Anywhere = "last",
     plain: Plain = False,
     json: AsJson = False,
+    remote_cockpit: RemoteCockpit = "",
     project: Project = None,
 ) -> int:
     """Watch a live run, or read a finished one through: in the app on a terminal, else as text.
 
-    Leaving it, with q in the app or Ctrl-C in the text, changes nothing for the run. The exit code is the run's, 0 while it goes on."""
+    A run of another machine, HOST:RUN or HOST:DIR/RUN, is read over ssh, which must not ask for anything; only new bytes cross the
+    line, and a line that drops is taken up again. Leaving it, with q in the app or Ctrl-C in the text, changes nothing for the run. The
+    exit code is the run's, 0 while it goes on."""
     from engine.contract.rundir import find_run
 
+    if place := _place(name, remote_cockpit, project):
+        return elsewhere.attach(place, plain=plain, json=json)
     folder = open_project(ctx, project)
     run = find_run(folder, name)
     if json:
         return _raw(folder, run, 0)
     return watch(folder, run) if plain or not on_terminal() else _app(folder, run)
+
+
+def _place(name: str, cockpit: str, project: Path | None) -> Place | None:
+    """The run of another machine that is meant, None for one of this. Raises BadInput for options that do not go with it."""
+    from cockpit.remote.place import parse
+    from engine.contract.errors import BadInput
+
+    place = parse(name, cockpit)
+    if place is None and cockpit:
+        raise BadInput("--remote-cockpit is for a run of another machine: HOST:RUN")
+    if place is not None and project is not None:
+        raise BadInput(
+            f"--project is a folder of this machine; name that of {place.host} in the run: {place.host}:DIR/RUN"
+        )
+    return place
 
 
 def _app(project: Path, run: RunDir) -> int:
@@ -99,13 +122,16 @@ def _abort(project: Path, run: RunDir) -> None:
 
 def tail(
     ctx: typer.Context,
-    name: RunName = "last",
+    name: Anywhere = "last",
     start: Annotated[int, typer.Option("--from", help="Byte of events.jsonl to start from.")] = 0,
+    remote_cockpit: RemoteCockpit = "",
     project: Project = None,
 ) -> int:
     """The run's events as they are, line by line, until it ends."""
     from engine.contract.rundir import find_run
 
+    if place := _place(name, remote_cockpit, project):
+        return elsewhere.tail(place, start)
     folder = open_project(ctx, project)
     return _raw(folder, find_run(folder, name), start)
 
@@ -152,7 +178,15 @@ def runs_table(found: Sequence[RunDir]) -> Table:
     for heading in ("run", "state", "what came out"):
         table.add_column(heading, no_wrap=heading != "what came out")
     for row in rows:
-        sign = "●" if not row["status"] else "✓" if row["status"] == "success" else "✗"
+        sign = (
+            "○"
+            if row["state"] == "queued"
+            else "●"
+            if not row["status"]
+            else "✓"
+            if row["status"] == "success"
+            else "✗"
+        )
         style = "dim" if row["smoke"] else ""
         table.add_row(Text(row["id"]), Text(f"{sign} {row['state']}"), Text(row["outcome"], style=style))
     return table
@@ -171,6 +205,7 @@ def show(
     from engine.contract.rundir import find_run
     from journal import equivalence
     from journal.record import load_record
+    from journal.script import content
     from journal.text import duration
     from journal.verdict import sentence, verdict
 
@@ -193,9 +228,7 @@ def show(
     changes = record.run.changes if record.run else {}
     shown = ", ".join(f"{k} = {v}" for k, v in changes.items()) or "as it ships"
     if record.script:
-        shown = (
-            f"{record.script.file.script or record.script.file.program}, sha256 {record.script.file.script_sha256[:12]}"
-        )
+        shown = content(record.script.file)
     out.print(f"{record.preset}: {shown}", markup=False, style="dim")
     answers = record.preflight.get("answers", {})
     if answers and not record.smoke:

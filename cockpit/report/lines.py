@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from engine.contract.events import (
     Alert,
-    CheckpointSaved,
     CoherenceProbed,
     ControlApplied,
     DoseProbed,
@@ -17,6 +16,7 @@ from engine.contract.events import (
     Note,
     RoundBaked,
     RunFinished,
+    RunForked,
     RunResumed,
     RunStarted,
     ScriptReported,
@@ -63,6 +63,9 @@ class Narrator:
                 return self._step(event)
             case RunResumed():
                 return f"resumed from attempt {event.from_attempt}, round {event.from_round}, {event.from_stage} step {event.from_step}"
+            case RunForked():
+                changed = ", ".join(f"{knob} {change}" for knob, change in event.changes.items())
+                return f"forked from {event.parent} at round {event.from_round}, {event.from_stage}: {changed or 'nothing changed'}"
             case StageFinished():
                 return f"done in {duration(event.seconds)}, peak {event.peak_memory_mb:,.0f} MB"
             case VectorExtracted():
@@ -86,8 +89,6 @@ class Narrator:
                 return f"rank {event.rank_total}, fold error {event.fold_error:.1e}, {base}"
             case Evaluated():
                 return _evaluated(event)
-            case CheckpointSaved():
-                return f"saved {event.path}"
             case Alert():
                 return f"! {event.signature} {event.state}: {plain(event.evidence)}"
             case GuardTripped():

@@ -11,7 +11,8 @@ from engine.contract.config import Config
 from engine.contract.errors import BadInput, Refused
 from engine.contract.facts import ModelFacts
 from engine.contract.files import read_json
-from engine.contract.hashes import code_hash
+from engine.contract.hashes import code_hash, sha256
+from engine.contract.lineage import load_lineage
 from engine.contract.preflight import GATE, seal_hash, standing
 from engine.contract.prior import Prior, PriorRun, Sealed
 from engine.contract.rundir import RunDir, all_runs, find_run
@@ -163,13 +164,13 @@ def _prior(folder: RunDir) -> PriorRun | None:
     if not ended.get("logged") or ended.get("smoke"):
         return None
     try:
-        run = load_runfile(folder.config)
+        run, lineage = load_runfile(folder.config), load_lineage(folder)
     except BadInput:
         return None
     return PriorRun(
         id=folder.id,
         status=str(ended.get("status")),
-        config_hash=run.config_hash,
+        config_hash=run.config_hash if lineage is None else sha256(f"{run.config_hash} {lineage}".encode()),
         family_hash=run.family_hash,
         model_hash=run.model_hash,
         trait_hash=run.trait_hash,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cockpit.runs import engine, evidence, processes
+from cockpit.runs import engine, evidence, lease, processes
 from cockpit.runs.ending import last_line
 from cockpit.runs.provenance import provenance
 from engine.contract.errors import CockpitError
@@ -32,22 +32,43 @@ class Plan:
 def start(project: Path, plan: Plan) -> RunDir:
     """Create the run folder and start its supervisor, in a session of its own with no terminal.
 
-    It keeps the working folder, so that the worker finds the trait file or model folder that a relative path named."""
-    origin, diff = provenance()
+    It keeps the working folder, so that the worker finds the trait file or model folder that a relative path named.
+    Raises Busy, and leaves no folder, when the GPU that the run needs is another run's."""
+    if lease.wanted(plan.run.config, plan.record):
+        lease.check(lease.gpus())
+    folder = lay(project, plan)
+    begin(folder)
+    return folder
+
+
+def lay(project: Path, plan: Plan) -> RunDir:
+    """Create the run folder with what is sealed in it; nothing is started."""
     folder = create(project, plan.name)
     plan.run.save(folder.config)
     write_json(folder.preflight, plan.record)
+    return folder
+
+
+def begin(folder: RunDir, where: Path | None = None) -> None:
+    """Write down the code that is about to run and start the supervisor, in the working folder `where` if not in this one."""
+    origin, diff = provenance()
     if diff:
         write_atomic(folder.path / "source.diff", diff.encode("utf-8", "replace"))
         origin["diff"] = "source.diff"
     write_json(folder.provenance, origin)
-    supervise(folder, ["-m", "cockpit.runs.supervisor", str(folder.path)], engine.environment())
-    return folder
+    supervise(folder, ["-m", "cockpit.runs.supervisor", str(folder.path)], engine.environment(), where)
 
 
-def supervise(folder: RunDir, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+def supervise(
+    folder: RunDir,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    where: Path | None = None,
+    *,
+    attempt: int = 1,
+) -> None:
     """Start a supervisor in a session of its own, and wait until it is there. Raises CockpitError when it does not come up."""
-    process = {"host": processes.host(), "boot_id": processes.boot_id(), "attempt": 1, "launched_at": now()}
+    process = {"host": processes.host(), "boot_id": processes.boot_id(), "attempt": attempt, "launched_at": now()}
     write_json(folder.process, process | {"launcher": processes.me()})
     with folder.supervisor_log.open("ab") as log:
         supervisor = subprocess.Popen(
@@ -56,6 +77,7 @@ def supervise(folder: RunDir, arguments: Sequence[str], environment: Mapping[str
             stdout=log,
             stderr=log,
             env=environment,
+            cwd=where,
             start_new_session=True,
         )
     _wait_for(folder, supervisor)

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from cockpit.remote.mirror import holds_mirrors
 from cockpit.runs import evidence, processes
 from cockpit.runs.ending import Ending, ending, finish
+from cockpit.runs.ticket import waiting
 from engine.contract.errors import BadInput, Exit
 from engine.contract.rundir import RunDir, all_runs
 from engine.contract.script import load_script
@@ -36,7 +38,7 @@ def reconcile(project: Path) -> Reconciled:
 
     Whatever is wrong with one folder, or with the journal, leaves that run for the next command and stops no other."""
     done = Reconciled([], {}, [])
-    folders = all_runs(project)
+    folders = [] if holds_mirrors(project) else all_runs(project)
     for folder in folders:
         try:
             if evidence.finished(folder) and not _newer_attempt(folder):
@@ -91,7 +93,9 @@ def _stamp(book: Book) -> str:
 
 
 def close_if_dead(project: Path, folder: RunDir) -> bool:
-    """Close one run if none of its processes lives; whether it was closed."""
+    """Close one run if none of its processes lives; whether it was closed. A queued one has none yet."""
+    if waiting(folder) or holds_mirrors(project):  # a run of another machine is closed there
+        return False
     process = evidence.process(folder)
     if not process:
         return _close_abandoned(project, folder)

@@ -52,8 +52,8 @@ def follow(project: Path, folder: RunDir) -> Iterator[AnyEvent | None]:
 
 
 def follow_bytes(project: Path, folder: RunDir, offset: int = 0) -> Iterator[bytes]:
-    """The bytes of events.jsonl from an offset, as they come, in whole lines."""
-    return (data for data in _chunks(project, folder, Tail(folder.events, offset)) if data)
+    """The bytes of events.jsonl from an offset, as they come, in whole lines; b'' at each idle moment."""
+    return _chunks(project, folder, Tail(folder.events, offset))
 
 
 def _chunks(project: Path, folder: RunDir, tail: Tail) -> Iterator[bytes]:

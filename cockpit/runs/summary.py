@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from cockpit.runs import evidence, processes
+from cockpit.runs.ticket import WAITING, waiting
 from engine.contract.errors import BadInput
 from engine.contract.rundir import RunDir
 from engine.contract.runfile import load_runfile
@@ -52,10 +53,11 @@ def _named(folder: RunDir, ended: dict[str, Any]) -> dict[str, Any]:
 
 def _live(folder: RunDir, record: Record | None = None) -> dict[str, Any]:
     record = record or load_record(folder)
+    where, outcome = state(folder, record), unquoted(title(record))
     return {
         "id": folder.id,
         "status": record.status,
-        "state": state(folder, record),
+        "state": where,
         "reason": record.reason,
         "preset": record.preset,
         "trait": record.run.config.trait.name if record.run else "",
@@ -66,7 +68,7 @@ def _live(folder: RunDir, record: Record | None = None) -> dict[str, Any]:
         "best": record.best,
         "seconds": record.result.get("seconds"),
         "verdict": verdict(record).state,
-        "outcome": unquoted(title(record)),
+        "outcome": outcome.removeprefix("running: ") if where == WAITING else outcome,
     }
 
 
@@ -94,6 +96,8 @@ def state(folder: RunDir, record: Record) -> str:
     """What a list shows: the status of a finished run; else starting, the stage it is in, or a run of another host."""
     if record.status:
         return record.status
+    if waiting(folder):
+        return WAITING
     try:
         process = evidence.process(folder)
     except BadInput:

@@ -18,8 +18,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-from cockpit.runs import engine, evidence, processes
+from cockpit.runs import engine, evidence, lease, processes
 from cockpit.runs.ending import Ending, ending, finish
+from cockpit.runs.notifier import Notifier
 from engine.contract.errors import CockpitError, Exit
 from engine.contract.events import ControlApplied, decode, now
 from engine.contract.files import read_json, write_json
@@ -45,7 +46,7 @@ class Job(Protocol):
     keeps_word: bool
 
     def command(self) -> list[str]:
-        """argv of the worker. Raises Refused when it is not what was sealed."""
+        """argv of the worker. Raises Refused when it is not what was sealed, Busy when the GPU it needs is another run's."""
 
     def environment(self) -> dict[str, str]:
         """The worker's environment."""
@@ -76,6 +77,7 @@ def main(argv: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, watch.ask_to_end)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    notifier = Notifier(folder, attempt)
     began = time.monotonic()
     try:
         open_entry(Book(project), load_record(folder, attempt))
@@ -87,7 +89,11 @@ def main(argv: list[str]) -> int:
         how = Ending("failed", f"the supervisor failed: {type(error).__name__}: {error}", int(Exit.FAILED))
     finally:
         watch.end_worker()
-    finish(project, folder, attempt, how, time.monotonic() - began)
+        lease.release(folder)
+    try:
+        finish(project, folder, attempt, how, time.monotonic() - began)
+    finally:
+        notifier.end()
     return how.exit
 
 
@@ -107,17 +113,21 @@ class EngineJob:
 
     def __init__(self, folder: RunDir, attempt: int) -> None:
         self._folder, self._attempt = folder, attempt
-        self._run = load_record(folder, attempt).config.run
+        record = load_record(folder, attempt)
+        self._config, self._preflight, self._run = record.config, record.preflight, record.config.run
         self.time_limit, self.hang_limit = self._run.time_limit, self._run.hang_limit
         self._size = self._offset = folder.events.stat().st_size if folder.events.exists() else 0
         self._paused = False
+        self._gpu: lease.Gpu | None = None
 
     def command(self) -> list[str]:
+        if lease.wanted(self._config, self._preflight):
+            self._gpu = lease.take(lease.gpus(), self._folder)
         attempt = ["--attempt", str(self._attempt)] if self._attempt > 1 else []
         return engine.command("run", str(self._folder.path), *attempt)
 
     def environment(self) -> dict[str, str]:
-        return engine.environment(typecheck=self._run.smoke)
+        return engine.environment(typecheck=self._run.smoke) | lease.environment(self._gpu)
 
     def can_hang(self) -> bool:
         return not self._paused

@@ -184,7 +184,12 @@ def parse_answers(table: Mapping[str, Any], where: str = "preflight") -> Answers
     for axis in answers.axes:
         if axis not in KNOBS:
             raise BadInput(f"{where}: axis {axis!r} is not a setting{nearest(axis, KNOBS)}")
-        if axis in ("model.id", "trait.name", "run.smoke"):
+        if axis == "run.smoke":
+            raise BadInput(
+                f"{where}: run.smoke cannot be an axis: a smoke run carries no claim, and no seal covers it and a real one. "
+                "Start it with cockpit fast-dev-run"
+            )
+        if axis in ("model.id", "trait.name"):
             raise BadInput(
                 f"{where}: {axis} cannot be an axis: one seal covers one model and one trait. Write a second preflight"
             )

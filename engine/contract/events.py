@@ -312,10 +312,11 @@ def read_events(path: Path) -> Iterator[AnyEvent]:
     return (event for _, event in _numbered(path))
 
 
-def standing_events(path: Path, attempt: int | None = None) -> list[AnyEvent]:
-    """The events that still hold: without what a later attempt did again, and without the attempts after `attempt`."""
+def standing_events(path: Path, attempt: int | None = None, size: int | None = None) -> list[AnyEvent]:
+    """The events that still hold: without what a later attempt did again, without the attempts after `attempt`, and of the first `size`
+    bytes alone."""
     standing: list[tuple[int, AnyEvent]] = []
-    for number, event in _numbered(path):
+    for number, event in _numbered(path, size):
         if attempt is not None and event.attempt > attempt:
             continue
         if isinstance(event, RunResumed):
@@ -324,12 +325,13 @@ def standing_events(path: Path, attempt: int | None = None) -> list[AnyEvent]:
     return [event for _, event in standing]
 
 
-def _numbered(path: Path) -> Iterator[tuple[int, AnyEvent]]:
+def _numbered(path: Path, size: int | None = None) -> Iterator[tuple[int, AnyEvent]]:
     """Events with the line that each stands on, from 1."""
     if not path.exists():
         return
     with path.open("rb") as f:
-        for number, line in enumerate(f, start=1):
+        lines = f if size is None else f.read(size).splitlines()
+        for number, line in enumerate(lines, start=1):
             try:
                 yield number, decode(line)
             except msgspec.DecodeError:

@@ -5,24 +5,27 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from engine.contract.errors import BadInput
 
 
-def write_atomic(path: Path, data: bytes, *, mode: int | None = None, still: Callable[[], bool] = lambda: True) -> bool:
+def write_atomic(
+    path: Path, data: bytes | Iterable[bytes], *, mode: int | None = None, still: Callable[[], bool] = lambda: True
+) -> bool:
     """Temporary name in the same folder, fsync, rename: a reader sees the old file or the new one; whether it was written.
 
-    `mode` are its permissions, those of the umask when not given; `still` is asked just before the rename, and may call it off."""
+    `data` may come in pieces. `mode` are its permissions, those of the umask when not given; `still` is asked just before the rename,
+    and may call it off."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(handle, "wb") as f:
             if mode is not None:
                 os.fchmod(f.fileno(), mode)
-            f.write(data)
+            f.writelines([data] if isinstance(data, bytes) else data)
             f.flush()
             os.fsync(f.fileno())
         agreed = still()
@@ -67,18 +70,19 @@ def append_line(path: Path, line: bytes, *, sync: bool = False) -> None:
         os.close(fd)
 
 
-def contains(path: Path, wanted: bytes, window: int = 1 << 20) -> bool:
-    """Whether a file holds these bytes, which `window` exceeds; a file that is not there does not. Nothing larger is kept in memory,
-    since filling fresh memory takes longer than reading. Raises OSError."""
-    seen, kept = bytearray(window), 0
+def windows(path: Path, size: int = 1 << 16) -> Iterator[bytes]:
+    """A file's bytes in pieces of about `size` that end where a line ends; none for a file that is not there. Small pieces, since
+    filling fresh memory takes longer than reading. Raises OSError."""
+    held: list[bytes] = []
     try:
         with path.open("rb", buffering=0) as f:
-            while count := f.readinto(memoryview(seen)[kept:]):
-                end = kept + count
-                if seen.find(wanted, 0, end) >= 0:
-                    return True
-                kept = min(len(wanted), end)
-                seen[:kept] = seen[end - kept : end]
+            while read := f.read(size):
+                cut = read.rfind(b"\n") + 1
+                if cut:
+                    yield b"".join((*held, read[:cut]))
+                    held = []
+                held.append(read[cut:])
     except FileNotFoundError:
-        pass
-    return False
+        return
+    if rest := b"".join(held):
+        yield rest

@@ -24,7 +24,7 @@ _RULES = (
     (re.compile(r"\b(bearer|authorization:\s*basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1 {MASK}"),
     (
         re.compile(
-            r"(?<!\w)((?:[\w.-]{0,40}[_.-])?(?:api[_-]?key|access[_-]?key|token|secret|passw(?:or)?d)"
+            r"(?<![^\W_])((?:api[_-]?key|access[_-]?key|token|secret|passw(?:or)?d)"
             r"['\"]?\s*[=:]\s*['\"]?)[^\s'\",;&]{6,}",
             re.IGNORECASE,
         ),

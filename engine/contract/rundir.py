@@ -73,6 +73,10 @@ class RunDir:
         return self.path / "completions.jsonl"
 
     @property
+    def lineage(self) -> Path:
+        return self.path / "lineage.json"
+
+    @property
     def units(self) -> Path:
         return self.path / "units.jsonl"
 

@@ -40,6 +40,7 @@ class ScriptFile(msgspec.Struct, frozen=True, kw_only=True):
     argv_hash: str
     family: str
     arguments: int
+    secrets: int = 0  # values among them that were struck out, and are nowhere
     seed: int | None = None
     time_limit: float = 0.0  # seconds, 0 is none
     hang_limit: float = 900.0  # seconds without a line, counted from the first one

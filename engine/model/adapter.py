@@ -61,6 +61,11 @@ class Student:
                 parameters += list(module.parameters())
         return parameters
 
+    @property
+    def rank(self) -> int:
+        """Rank of the folded history, 0 before any round."""
+        return int(self.layers[0].r[self.history]) if self.history else 0
+
     @contextmanager
     def gates(self, *, history: float = 1.0, current: float = 1.0) -> Iterator[None]:
         """Run with these gates; (0, 0) is the base, (1, 0) the previous student. Restored on leaving."""
@@ -80,9 +85,9 @@ class Student:
         against the sum of its parts (Frobenius, worst layer)."""
         peft = self._require()
         name = f"history{self.folded + 1}"
-        rank = self.heal.rank * (self.folded + 1)
         parts = [n for n in (self.history, ROUND) if n]
         expected = [[_factors(layer, p) for p in parts] for layer in self.layers]
+        rank = sum(len(a) for a, _ in expected[0])
         peft.add_adapter(name, self._lora(rank, float(rank)))
         worst = 0.0
         for layer, factors in zip(self.layers, expected, strict=True):

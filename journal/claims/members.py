@@ -261,6 +261,8 @@ def _unfit(record: Record, q: Question) -> list[str]:
     why = []
     if record.smoke:
         why.append("is a smoke run, which is no result")
+    if record.lineage:
+        why.append(f"is a fork of {record.lineage.parent}: what came before {record.lineage.place} was another config's")
     if record.touched:
         why.append("was touched: knobs were set while it ran")
     if record.provenance.get("dirty", True):

@@ -19,7 +19,8 @@ from engine.contract.events import ControlApplied, RunFinished, encode
 from engine.contract.files import append_line, write_json
 from engine.contract.resolve import resolve
 from engine.contract.rundir import RunDir
-from journal.book import Book, parse
+from journal.blocks import parse
+from journal.book import Book
 
 from .conftest import command, environment, result
 

@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from engine.contract.rundir import RunDir
-from journal.book import Book, parse
+from journal.blocks import parse
+from journal.book import Book
 from journal.fields import FIELDS
 from journal.index import find_entry
 

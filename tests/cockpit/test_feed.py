@@ -26,8 +26,8 @@ from engine.contract.files import append_line, write_json
 from engine.contract.rundir import RunDir, runs_folder
 from journal.record import completions, load_record
 from journal.verdict import verdict
+from tests.makings import RECORDED
 
-RECORDED = Path(__file__).parents[1] / "data/runs/20261121T082221-nano-care-gqqg"
 SLOW = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -169,6 +169,27 @@ def test_a_file_that_became_shorter_is_told_and_not_read_again(live: RunDir) -> 
         live.events.write_bytes(b"")
         update = reader.until(lambda u: "shorter" in u.facts.problem)
     assert update.view.events == 200
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["while it is short", "after it has grown past where it was"])
+def test_19_completions_that_a_resumed_run_makes_anew_are_there_once(live: RunDir, seen: bool) -> None:
+    """A run that is taken up again cuts its completions back to where its events still hold, and goes on from there."""
+    whole = live.completions.read_bytes().splitlines(keepends=True)
+    resumed = e.RunResumed(from_attempt=1, from_round=2, from_stage="generate", from_step=0, holds=190, attempt=2)
+    again = [json.dumps(json.loads(line) | {"text": "said anew"}).encode() + b"\n" for line in whole[100:]]
+    with Reader(live) as reader:
+        reader.until(lambda u: u.caught_up and len(u.texts) == len(whole))
+        live.completions.write_bytes(b"".join(whole[:100] if seen else [*whole[:100], *again]))
+        if seen:
+            reader.until(lambda u: len(u.texts) == 100)
+        append_line(live.events, e.encode(resumed))
+        if seen:
+            with live.completions.open("ab") as f:
+                f.write(b"".join(again))
+        update = reader.until(lambda u: u.view.resumed and u.caught_up and len(u.texts) == len(whole))
+        texts = update.texts.read([99, 100, len(whole) - 1])
+    assert [text.text == "said anew" for text in texts] == [False, True, True]
+    assert update.texts.edition > 0
 
 
 def test_a_prediction_of_a_changed_seal_is_not_judged(finished: RunDir) -> None:

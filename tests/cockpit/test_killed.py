@@ -15,7 +15,8 @@ from cockpit.runs import processes
 from cockpit.runs.reconcile import reconcile
 from engine.contract.files import write_json
 from engine.contract.rundir import RunDir
-from journal.book import Book, parse
+from journal.blocks import parse
+from journal.book import Book
 
 from .conftest import ROOT, environment, result
 

@@ -14,7 +14,8 @@ from engine.contract.files import read_json
 from engine.contract.hashes import code_hash
 from engine.contract.preflight import check_seal
 from engine.contract.runfile import load_runfile
-from journal.book import Book, parse
+from journal.blocks import parse
+from journal.book import Book
 from journal.card import without
 from journal.fields import FIELDS
 from journal.index import find_entry

@@ -20,7 +20,8 @@ from cockpit.scripts import script as scripts
 from engine.contract import events as e
 from engine.contract.errors import STATUS_EXIT
 from engine.contract.rundir import RunDir
-from journal.book import Book, parse
+from journal.blocks import parse
+from journal.book import Book
 from journal.card import extract
 from journal.fields import FIELDS
 from journal.index import find_entry

@@ -13,13 +13,14 @@ from cockpit.cli.main import run as cockpit
 from cockpit.runs import processes
 from cockpit.runs.reconcile import reconcile
 from cockpit.scripts import script as scripts
-from cockpit.scripts.unwatched import take_rest
+from cockpit.scripts.unwatched import WITHHELD, take_rest
 from engine.contract import events as e
 from engine.contract.rundir import RunDir
-from journal.book import Book, parse
+from journal.blocks import parse
+from journal.book import Book
 
 from .conftest import SECRET, process, result, wait
-from .test_script_runs import ANSWERED, _command, of
+from .test_script_runs import ANSWERED, IN_ARGV, _command, of
 
 pytestmark = pytest.mark.slow
 
@@ -34,9 +35,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def orphaned(here: Path, after: str) -> RunDir:
+def orphaned(here: Path, after: str, *arguments: str) -> RunDir:
     """A script that goes on without its supervisor, does `after`, and is gone."""
-    command = _command(here, "train", BEFORE + GO + after)
+    command = [*_command(here, "train", BEFORE + GO + after), *arguments]
     run = scripts.start(here, command, *scripts.prepare(here, command, ANSWERED))
     wait(lambda: len(of(run, e.Note)) == 1)
     os.kill(process(run)["supervisor"]["pid"], signal.SIGKILL)
@@ -76,6 +77,26 @@ def test_fault_27_the_logs_of_an_unwatched_script_are_struck(here: Path) -> None
     for path in here.rglob("*"):
         if path.is_file() and path.suffix != ".py":
             assert SECRET.encode() not in path.read_bytes(), path
+
+
+def test_fault_27_secrets_of_a_command_line_that_went_with_the_supervisor_are_in_no_file(here: Path) -> None:
+    told = "words = ' '.join(sys.argv); print(words); say('note', text=words); say('report', config=words, batch=64)\n"
+    told += "say('finished', status='failed', reason=words)\n"
+    run = orphaned(here, told + AFTER, "--token", IN_ARGV)
+    assert IN_ARGV in run.worker_log.read_text()
+    assert reconcile(here).closed == [run.id]
+    for path in here.rglob("*"):
+        if path.is_file():
+            assert IN_ARGV.encode() not in path.read_bytes(), path
+    assert [x.step for x in of(run, e.ScriptStep) if isinstance(x, e.ScriptStep)] == [1, 2, 3], "numbers are kept"
+    (report,) = of(run, e.ScriptReported)
+    assert isinstance(report, e.ScriptReported)
+    assert report.facts == {"config": "***", "batch": 64}
+    assert result(run)["status"] == "failed"
+    assert WITHHELD in run.worker_log.read_text()
+    before = run.events.read_bytes()
+    take_rest(run, 1)
+    assert run.events.read_bytes() == before, "taken again, nothing is new"
 
 
 def test_an_unwatched_script_is_taken_at_its_word(here: Path) -> None:

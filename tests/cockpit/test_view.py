@@ -18,11 +18,11 @@ from cockpit.live.view import COUNTS, VALUES, RunView, Snapshot, read
 from cockpit.report.lines import Narrator
 from engine.contract import events as e
 from engine.contract.runfile import load_runfile
+from tests.makings import RECORDED
 
-RUN = Path(__file__).parents[1] / "data/runs/20261121T082221-nano-care-gqqg"
-LINES = (RUN / "events.jsonl").read_bytes().splitlines(keepends=True)
+LINES = (RECORDED / "events.jsonl").read_bytes().splitlines(keepends=True)
 EVENTS = [e.decode(line) for line in LINES]
-CONFIG = load_runfile(RUN / "config.json").config
+CONFIG = load_runfile(RECORDED / "config.json").config
 
 
 def viewed(events: list[Any]) -> Snapshot:
@@ -54,7 +54,7 @@ def step(round_: int, number: int, **more: Any) -> e.HealStep:
 def test_events_in_any_batches_give_the_same_view(cuts: list[int]) -> None:
     view = RunView()
     for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(LINES)], strict=True):
-        view.add(read(b"".join(LINES[start:end]))[0])
+        view.add(read(b"".join(LINES[start:end])))
         view.snapshot()
     assert same(view.snapshot(), viewed(EVENTS))
 
@@ -81,28 +81,47 @@ def test_a_snapshot_does_not_change_when_the_run_goes_on() -> None:
     before = view.snapshot()
     held = {name: column.copy() for name, column in before.steps.items()}
     view.add(EVENTS[200:])
-    view.add([e.RunResumed(from_attempt=1, from_round=1, from_stage="heal", from_step=3, attempt=2)])
+    view.add([resumed(1, "heal", 3, holds=150)])
     assert all(np.array_equal(before.steps[name], held[name], equal_nan=True) for name in held)
     with pytest.raises(ValueError, match="read-only"):
         before.steps["kl"][0] = 1.0
 
 
-@given(st.integers(1, 47), st.integers(1, 4))
+def resumed(round_: int, stage: Any, step: int, *, holds: int) -> e.RunResumed:
+    return e.RunResumed(from_attempt=1, from_round=round_, from_stage=stage, from_step=step, holds=holds, attempt=2)
+
+
+def heal_step(round_: int, number: int) -> int:
+    """The line of a recorded step, from 1."""
+    return 1 + next(
+        n for n, x in enumerate(EVENTS) if isinstance(x, e.HealStep) and (x.round, x.step) == (round_, number)
+    )
+
+
+@given(st.integers(1, 47), st.integers(1, 4), st.integers(0, 80), st.lists(st.integers(0, 400), max_size=4))
 @settings(deadline=None, max_examples=25)
-def test_19_a_resumed_run_looks_like_one_that_was_never_interrupted(at: int, round_: int) -> None:
-    """Whatever an attempt did after its checkpoint is done again; each step, epoch and evaluation is there once."""
-    place = next(n for n, x in enumerate(EVENTS) if isinstance(x, e.HealStep) and (x.round, x.step) == (round_, at + 1))
-    lost = EVENTS[: min(place + 60, len(EVENTS) - 1)]
-    again = [msgspec.structs.replace(x, attempt=2) for x in EVENTS[place:]]
-    resumed = e.RunResumed(from_attempt=1, from_round=round_, from_stage="heal", from_step=at, attempt=2)
-    shown, whole = viewed([*lost, resumed, *again]), viewed(EVENTS)
+def test_19_a_resumed_run_looks_like_one_that_was_never_interrupted(
+    at: int, round_: int, lost: int, cuts: list[int]
+) -> None:
+    """Whatever was done behind the lines that hold is done again: each step, epoch, alert and evaluation is there once."""
+    holds = heal_step(round_, at)
+    again = [msgspec.structs.replace(x, attempt=2) for x in EVENTS[holds:]]
+    torn = b'{"event":"heal_step","st'
+    told = [*LINES[: holds + lost], torn + b"\n", e.encode(resumed(round_, "heal", at, holds=holds))]
+    told += [e.encode(x) for x in again]
+    view = RunView()
+    for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(told)], strict=True):
+        view.add(read(b"".join(told[start:end])))
+        view.snapshot()
+    shown, whole = view.snapshot(), viewed(EVENTS)
+    assert shown.damaged == 1
     for name in ("round", "step", "epoch", "tokens", *VALUES):
         np.testing.assert_array_equal(shown.steps[name], whole.steps[name])
     assert _probed(shown) == _probed(whole)
-    assert [(x.round, x.subject, x.split) for x in shown.evaluated] == [
-        (x.round, x.subject, x.split) for x in whole.evaluated
-    ]
-    assert [(x.round, x.epoch) for x in shown.epochs] == [(x.round, x.epoch) for x in whole.epochs]
+    for kind in ("evaluated", "epochs", "kept", "doses", "baked", "alerts", "guards"):
+        assert [(x.round, x.stage, type(x)) for x in getattr(shown, kind)] == [
+            (x.round, x.stage, type(x)) for x in getattr(whole, kind)
+        ], kind
     assert [(s.round, s.stage) for s in shown.stages] == [(s.round, s.stage) for s in whole.stages]
 
 
@@ -110,15 +129,34 @@ def _probed(shown: Snapshot) -> list[tuple[float, float]]:
     return list(zip(shown.probes["round"].tolist(), shown.probes["step"].tolist(), strict=True))
 
 
-def test_19_a_round_done_again_is_there_once() -> None:
-    place = next(
-        n for n, x in enumerate(EVENTS) if isinstance(x, e.StageStarted) and (x.round, x.stage) == (3, "extract")
-    )
-    resumed = e.RunResumed(from_attempt=1, from_round=3, from_stage="extract", from_step=0, attempt=2)
-    shown, whole = viewed([*EVENTS[: place + 90], resumed, *EVENTS[place:]]), viewed(EVENTS)
-    assert np.array_equal(shown.steps["step"], whole.steps["step"])
-    assert len(shown.kept) == len(whole.kept) == 4
-    assert shown.resumed == (resumed,)
+def test_19_a_resumed_run_shows_what_the_contract_says_still_stands(tmp_path: Path) -> None:
+    """The same list of records as every other reader gets, with a second resume that lies behind the first."""
+    first, second = resumed(3, "extract", 0, holds=230), resumed(2, "heal", 20, holds=heal_step(2, 20))
+    told = [*LINES[:300], e.encode(first), *LINES[230:260], e.encode(second), *LINES[second.holds : 200]]
+    (tmp_path / "events.jsonl").write_bytes(b"".join(told))
+    standing = e.standing_events(tmp_path / "events.jsonl")
+    shown = viewed(read(b"".join(told)))
+    for kind, held in ((e.Evaluated, shown.evaluated), (e.Kept, shown.kept), (e.EpochFinished, shown.epochs)):
+        assert list(held) == [x for x in standing if isinstance(x, kind)]
+    assert len(shown.steps["step"]) == sum(isinstance(x, e.HealStep) for x in standing)
+    assert len(shown.stages) == sum(isinstance(x, e.StageFinished) for x in standing)
+
+
+def test_19_what_a_person_said_stands_though_the_work_around_it_is_done_again() -> None:
+    said = [e.Note(text="it bends"), e.ControlApplied(request="set heal.tau", by="p", previous="0.05", value="0.04")]
+    shown = viewed([*EVENTS[:250], *said, resumed(2, "heal", 20, holds=heal_step(2, 20))])
+    assert [note.text for note in shown.notes] == ["it bends"]
+    assert shown.touched
+    assert [c.request for c in shown.controls] == ["set heal.tau"]
+
+
+def test_19_a_resumed_run_stands_at_once_where_it_goes_on() -> None:
+    """Before its first new step: the stage, how much of it is done, and a clock that does not run back."""
+    holds = heal_step(2, 20)
+    shown = viewed([*EVENTS[: holds + 30], resumed(2, "heal", 20, holds=holds)])
+    assert (shown.round, shown.stage, shown.running, shown.done, shown.total) == (2, "heal", True, 20, 48)
+    assert shown.elapsed == pytest.approx(EVENTS[holds - 1].elapsed)
+    assert shown.finished is None
 
 
 @given(
@@ -128,9 +166,9 @@ def test_19_a_round_done_again_is_there_once() -> None:
 @settings(deadline=None, max_examples=40)
 def test_34_garbage_between_events_is_counted_and_hides_none(garbage: list[bytes], at: int) -> None:
     mixed = [*LINES[:at], *(g + b"\n" for g in garbage), *LINES[at:120]]
-    events, damaged = read(b"".join(mixed))
-    assert len(events) == 120
-    assert damaged >= len(garbage)  # what looks like several lines counts as several
+    found = read(b"".join(mixed))
+    assert found.count(None) == len(garbage)
+    assert [n for n, event in enumerate(found) if event is None] == list(range(at, at + len(garbage)))
 
 
 def test_the_log_is_what_a_terminal_would_have_shown() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.heal.guards import (
+    GUARDS,
     Finetune,
     FromScratch,
     Trip,
@@ -17,6 +19,7 @@ from engine.heal.guards import (
     check_finite,
     check_first_validation,
     check_validation,
+    cycled,
     decode_regime,
     encode_regime,
     first_validation_cap,
@@ -91,15 +94,31 @@ def test_A4_the_regime_flips_all_three_defaults_and_an_explicit_value_wins() -> 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_A5_a_non_finite_loss_or_gradient_trips(bad: float) -> None:
     assert check_finite(1.0, 1.0, Finetune()) is None
-    for trip in (check_finite(bad, 1.0, Finetune()), check_finite(1.0, bad, FromScratch(9))):
+    trips = (check_finite(bad, 1.0, Finetune()), check_finite(1.0, bad, FromScratch(9)))
+    for trip, of in zip(trips, ("loss", "gradient norm"), strict=True):
         assert trip is not None
         assert trip.guard == "nonfinite"
-        assert trip.value == str(bad)
+        assert trip.value == f"{of} {bad}"
 
 
 def test_A5_nan_validation_trips_too() -> None:
     assert check_validation([math.nan], Finetune()) is not None
     assert check_validation([1.0, math.nan], Finetune()) is not None
+
+
+@given(st.integers(1, 20), st.lists(st.integers(1, 15), min_size=1, max_size=12))
+def test_A9_data_that_is_used_up_is_said_once(available: int, sizes: list[int]) -> None:
+    starts = [sum(sizes[:n]) for n in range(len(sizes))]
+    said = [cycled("prompts", start, size, available) for start, size in zip(starts, sizes, strict=True)]
+    assert sum(map(bool, said)) == (sum(sizes) > available)
+    assert all(f"the {available} prompts are used up" in s for s in said if s)
+
+
+def test_A11_every_guard_names_tests_that_exist() -> None:
+    assert [g.requirement for g in GUARDS] == [f"A{n}" for n in range(1, 12)]
+    for name in (name for guard in GUARDS for name in guard.tests):
+        file, _, test = name.partition("::")
+        assert f"def {test}(" in (Path(__file__).parents[1] / file).read_text(), name
 
 
 def test_A11_a_trip_says_what_to_do_next() -> None:

@@ -1,0 +1,81 @@
+"""Taking a run up again where it was interrupted: what must hold first, then a new attempt under a supervisor of its own."""
+
+from __future__ import annotations
+
+from cockpit.runs import engine, evidence, lease, processes
+from cockpit.runs.launch import supervise
+from engine.contract.errors import Busy, Refused
+from engine.contract.hashes import code_hash
+from engine.contract.rundir import RunDir
+from engine.contract.runfile import load_runfile
+from engine.contract.script import load_script
+from engine.contract.units import check_files, newest_checkpoint, read_units
+from journal.record import load_record
+
+AGAIN = ("killed", "stopped", "timeout", "oom", "failed", "busy")
+"""Endings that say nothing about the config: the same run may end otherwise."""
+
+
+def resume(folder: RunDir) -> str:
+    """Start the next attempt of an interrupted run; where it goes on, in words.
+
+    Raises Busy while it runs, Refused when its end was its own or its code changed, BadInput when what it would go on from is damaged."""
+    process, ended = evidence.process(folder), evidence.result(folder)
+    if process and processes.running(process) and not ended.get("logged"):
+        raise Busy(f"{folder.id} still runs: watch it with `cockpit attach {folder.id}`")
+    if load_script(folder.config) is not None:
+        raise Refused(f"{folder.id} is a script's run, and only the script knows how to go on: start it again")
+    status = str(ended.get("status", ""))
+    if status not in AGAIN:
+        raise Refused(_final(folder, status))
+    _same_code(folder)
+    run = load_runfile(folder.config)
+    units = read_units(folder)
+    check_files(folder, units)
+    if lease.wanted(run.config, load_record(folder).preflight):
+        lease.check(lease.gpus())
+    attempt = int(ended.get("attempt", 1))
+    _set_aside(folder, attempt)
+    supervise(folder, ["-m", "cockpit.runs.supervisor", str(folder.path)], engine.environment(), attempt=attempt + 1)
+    if not units:
+        return "from the start: nothing was finished"
+    last = units[-1]
+    done = f"after {last.name} of round {last.round}" if last.round else "after the baselines"
+    if last.name == "steered":
+        checkpoint, damaged = newest_checkpoint(folder, last.round)
+        done = f"in the heal of round {last.round}" + (f", from step {int(checkpoint.name)}" if checkpoint else "")
+        done += f" ({damaged[0]})" if damaged else ""
+    return done
+
+
+def _final(folder: RunDir, status: str) -> str:
+    if not status:
+        return f"{folder.id} has no closed entry yet: any other cockpit command closes it, then resume it"
+    if status == "success":
+        return f"{folder.id} is finished. To go on differently: cockpit fork {folder.id} --from round@rN --set ..."
+    return (
+        f"{folder.id} ended as {status}, and the same run would end so again. Change something: "
+        f"cockpit fork {folder.id} --from heal@rN --reuse kept --set ... (cockpit diagnose {folder.id} says what)"
+    )
+
+
+def _same_code(folder: RunDir) -> None:
+    """Raises Refused when the sources are not those that the run began with: its second half would be another experiment."""
+    record = load_record(folder)
+    began = str(record.provenance.get("code_hash", ""))
+    if began and began != code_hash():
+        commit = str(record.provenance.get("commit", ""))[:12]
+        where = f" (commit {commit})" if commit else ""
+        raise Refused(
+            f"{folder.id} began with code {began[:8]}{where}, this is {code_hash()[:8]}: go on with that code, or fork it"
+        )
+
+
+def _set_aside(folder: RunDir, attempt: int) -> None:
+    """Keep the ended attempt's own result and processes, which the next one's replace."""
+    kept = folder.path / "attempts" / str(attempt)
+    kept.mkdir(parents=True, exist_ok=True)
+    for file in (folder.result, folder.process):
+        if file.exists():
+            (kept / file.name).write_bytes(file.read_bytes())
+    folder.result.unlink(missing_ok=True)
