@@ -56,6 +56,12 @@ e2e *ARGS: _environment
 bench *ARGS: _environment
     @"{{ python }}" -m pytest -m bench --capture=no "$@"
 
+# Real runs with known faults and what diagnosis makes of each, then 50 kills; arguments go to tests/faultlab/run.py
+[group('test')]
+[no-exit-message]
+fault-lab *ARGS: _environment
+    @"{{ python }}" -m tests.faultlab.run "$@"
+
 # Put the sources in the house format
 [group('upkeep')]
 format: _environment

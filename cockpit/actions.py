@@ -31,6 +31,8 @@ SCREENS = {
     "config": "cockpit.screens.config:ConfigScreen",
     "journal": "cockpit.screens.journal:Journal",
     "compare": "cockpit.screens.compare:Compare",
+    "queue": "cockpit.screens.queue:QueueScreen",
+    "diagnosis": "cockpit.screens.diagnosis:DiagnosisScreen",
     "help": "cockpit.screens.help:Help",
 }
 """Module and class of each screen. Its first argument is the project's folder; what it shows is named: Monitor(project, run=...)."""
@@ -71,6 +73,7 @@ _SHOWN = {
     "number_sign": "#",
 }
 
+# fmt: off
 ACTIONS = (
     # every screen
     Action("help", "question_mark,f1", "help", "What can be done here, and every key.", rank=90),
@@ -87,10 +90,9 @@ ACTIONS = (
     Action("fast_dev_run", "f", "fast-dev-run", "Run the whole loop at a small scale, in under a minute.", "home", 4),
     Action("journal", "j", "journal", "Read, filter and review the journal.", "home", 5, "journal"),
     Action("compare", "c", "compare", "Lay the chosen run beside others.", "home", 6, "compare"),
+    Action("queue", "w", "queue", "See the runs that wait for their turn, and change their order.", "home", 8, "queue"),
     Action("copy", "y", "copy id", "Copy the chosen run's id to the clipboard.", "home", 95),
-    Action(
-        "filter", "slash", "filter", "Show all runs, only those of one trait, or only those that failed.", "home", 7
-    ),
+    Action("filter", "slash", "filter", "Show all runs, only those of one trait, or only those that failed.", "home", 7),
     Action("up", "up", "up", "Choose the row above.", "home"),
     Action("down", "down", "down", "Choose the row below.", "home"),
     Action("page_up", "pageup", "page up", "Choose one page up.", "home"),
@@ -101,42 +103,15 @@ ACTIONS = (
     # preflight: the checklist of a new run
     Action("answer", "enter", "answer", "Type the answer under the cursor, or open what is unchanged.", "preflight", 1),
     Action("next", "tab", "next", "Go to the next open question.", "preflight", 5),
-    Action(
-        "acknowledge", "a", "acknowledge", "Let everything that is unchanged stand as it was answered.", "preflight", 2
-    ),
-    Action(
-        "choose",
-        "space",
-        "choose",
-        "Choose the next possible answer; in 6 and 7 the run to compare with.",
-        "preflight",
-        6,
-    ),
+    Action("acknowledge", "a", "acknowledge", "Let everything that is unchanged stand as it was answered.", "preflight", 2),
+    Action("choose", "space", "choose", "Choose the next possible answer; in 6 and 7 the run to compare with.", "preflight", 6),
     Action("config", "c", "config", "Change the preset or a setting; each is explained.", "preflight", 4),
     Action("fix", "f", "fix", "Change the setting behind the known bug under the cursor.", "preflight", 7),
     Action("waive", "w", "waive", "Set a known bug or a rule aside, with a reason; or take that back.", "preflight", 8),
-    Action(
-        "tests",
-        "v",
-        "it is what this tests",
-        "Declare the settings behind the known bug as what the run tests.",
-        "preflight",
-        9,
-    ),
-    Action(
-        "launch", "L", "launch", "Seal the answers and start the run; closed while anything blocks.", "preflight", 10
-    ),
-    Action(
-        "evidence",
-        "e",
-        "evidence",
-        "Give the evidence the room of the checklist, and back, on a small screen.",
-        "preflight",
-        3,
-    ),
-    Action(
-        "old_answers", "o", "old answers", "Begin a new draft with the answers of another run or file.", "preflight", 11
-    ),
+    Action("tests", "v", "it is what this tests", "Declare the settings behind the known bug as what the run tests.", "preflight", 9),
+    Action("launch", "L", "launch", "Seal the answers and start the run; closed while anything blocks.", "preflight", 10),
+    Action("evidence", "e", "evidence", "Give the evidence the room of the checklist, and back, on a small screen.", "preflight", 3),
+    Action("old_answers", "o", "old answers", "Begin a new draft with the answers of another run or file.", "preflight", 11),
     Action("discard", "x", "discard", "Put this draft away and begin a new one; asks first.", "preflight", 12),
     Action("up", "up,k", "up", "Go to the answer above.", "preflight"),
     Action("down", "down,j", "down", "Go to the answer below.", "preflight"),
@@ -162,14 +137,8 @@ ACTIONS = (
     Action("filter", "slash", "search", "Search the log, or filter the completions.", "monitor"),
     Action("config", "g", "config", "The run's config, as it differs from its preset and comparator.", "monitor", 7),
     Action("log", "l", "log", "Every event of the run as a line.", "monitor", 6),
-    Action(
-        "probe",
-        "b",
-        "probe",
-        "Draw another coherence probe under KL: tail ppl, mass, valid json, prefill nll.",
-        "monitor",
-        11,
-    ),
+    Action("diagnose", "d", "diagnose", "Say what is wrong with the run, or what is missing to say so.", "monitor", 7, "diagnosis"),
+    Action("probe", "b", "probe", "Draw another coherence probe under KL: tail ppl, mass, valid json, prefill nll.", "monitor", 11),
     # the monitor's log, completions and config
     Action("search", "slash", "search", "Show only the lines that hold some words.", "log", 1),
     Action("last", "end", "follow", "Go to the end and follow it.", "log", 2),
@@ -196,27 +165,14 @@ ACTIONS = (
     Action("page_up", "pageup", "page up", "One page up.", "config", 2),
     Action("page_down", "pagedown", "page down", "One page down.", "config", 1),
     # journal
-    Action(
-        "filter",
-        "slash",
-        "filter",
-        "Say which entries are shown: conditions, words to search for, sort:FIELD.",
-        "journal",
-        1,
-    ),
+    Action("filter", "slash", "filter", "Say which entries are shown: conditions, words to search for, sort:FIELD.", "journal", 1),
     Action("open", "enter,m", "open run", "Open the monitor of the chosen entry's run.", "journal", 2, "monitor"),
-    Action(
-        "review",
-        "r",
-        "review",
-        "Say how the entry stands: reviewed, draft, retracted, superseded, condemned.",
-        "journal",
-        3,
-    ),
+    Action("review", "r", "review", "Say how the entry stands: reviewed, draft, retracted, superseded, condemned.", "journal", 3),
     Action("write", "w", "write", "Write the discussion below the entry, here.", "journal", 5),
     Action("note", "n", "note", "Add a note to the entry.", "journal", 6),
     Action("mark", "space", "mark", "Mark the entry for a comparison, up to eight.", "journal", 7),
     Action("compare", "equals_sign,c", "compare", "Lay the marked runs beside each other.", "journal", 8, "compare"),
+    Action("promote", "b", "known bug", "Make what the run taught a known bug, which every later checklist checks.", "journal", 14),
     Action("fold", "d", "details", "Open or fold what is folded away, and the intervals.", "journal", 9),
     Action("tag", "number_sign", "tag", "Give the entry tags, or take them off with a minus.", "journal", 11),
     Action("sort", "o", "sort", "Sort by the next of: newest, oldest, trait, tail ppl, verdict.", "journal", 10),
@@ -233,6 +189,14 @@ ACTIONS = (
     Action("scroll_down", "shift+down,J", "read on", "Scroll the entry down.", "journal"),
     Action("scroll_up", "shift+up,K", "read back", "Scroll the entry up.", "journal"),
     Action("switch", "tab,shift+tab", "switch", "Move between the list and the entry.", "journal"),
+    Action("diagnose", "D", "diagnose", "Say what is wrong with the run of the chosen entry.", "journal", 11, "diagnosis"),
+    # diagnosis
+    Action("again", "r", "read again", "Read the run anew; one that goes on is read by itself.", "diagnosis", 2),
+    Action("copy", "y", "copy command", "Copy the command of the first fix to the clipboard.", "diagnosis", 1),
+    Action("up", "up,k", "up", "One line up.", "diagnosis"),
+    Action("down", "down,j", "down", "One line down.", "diagnosis"),
+    Action("page_up", "pageup", "page up", "One page up.", "diagnosis"),
+    Action("page_down", "pagedown,space", "read on", "One page down.", "diagnosis", 3),
     # compare
     Action("add", "a", "add", "Add a run by its id or its ending.", "compare", 1),
     Action("remove", "x", "remove", "Take the chosen run out of the comparison.", "compare", 2),
@@ -242,7 +206,21 @@ ACTIONS = (
     Action("down", "down,j", "down", "Choose the runs below.", "compare"),
     Action("page_down", "space,pagedown", "read on", "Scroll the charts and tables down.", "compare", 5),
     Action("page_up", "pageup", "read back", "Scroll the charts and tables up.", "compare"),
+    # queue
+    Action("work", "r", "run the queue", "Start what waits, one after the other, in the background.", "queue", 1),
+    Action("pause", "p", "pause", "Let nothing more start, or go on; what runs is not touched.", "queue", 2),
+    Action("earlier", "K,shift+up", "earlier", "Give the chosen run the place before.", "queue", 3),
+    Action("later", "J,shift+down", "later", "Give the chosen run the next place.", "queue", 4),
+    Action("remove", "x", "remove", "Take the chosen run out of the queue; asks first.", "queue", 5),
+    Action("open", "enter,m", "open run", "Open the monitor of the chosen run, once it has started.", "queue", 6, "monitor"),
+    Action("up", "up,k", "up", "Choose the run above.", "queue"),
+    Action("down", "down,j", "down", "Choose the run below.", "queue"),
+    Action("page_up", "pageup", "page up", "Choose one page up.", "queue"),
+    Action("page_down", "pagedown", "page down", "Choose one page down.", "queue"),
+    Action("first", "home", "first", "Choose the first run.", "queue"),
+    Action("last", "end", "last", "Choose the last run.", "queue"),
 )
+# fmt: on
 
 
 def bindings(room: str) -> list[BindingType]:

@@ -6,7 +6,7 @@ It is a viewer of files: closing it, losing the line or killing it changes nothi
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -57,17 +57,20 @@ class Registry(Provider):
 
 
 class CockpitApp(App[None]):
-    """`run` opens its monitor on top of home."""
+    """`run` opens its monitor on top of home, `screen` another screen by its name; `alone` is all there is, in place of home."""
 
     TITLE = "Cockpit"
     CSS_PATH = "app.tcss"
     COMMANDS: ClassVar[set[Any]] = {Registry}
     BINDINGS: ClassVar[list[BindingType]] = bindings(EVERYWHERE)
 
-    def __init__(self, project: Path, *, run: str = "") -> None:
+    def __init__(
+        self, project: Path, *, run: str = "", screen: str = "", alone: Callable[[], Screen[None]] | None = None
+    ) -> None:
         super().__init__()
+        self._alone = alone
         self.project = project
-        self._first_run = run
+        self._first_run, self._first_screen = run, screen
         self.remembered = state.load()
         if self.remembered.ascii:
             os.environ.setdefault("COCKPIT_ASCII", "1")
@@ -75,12 +78,14 @@ class CockpitApp(App[None]):
 
     def get_default_screen(self) -> Screen[None]:
         """Home lies under everything."""
-        return Home(self.project)
+        return self._alone() if self._alone else Home(self.project)
 
     def on_mount(self) -> None:
         """Open what was asked for."""
         if self._first_run:
             self.call_after_refresh(self.open, "monitor", run=self._first_run)
+        elif self._first_screen:
+            self.call_after_refresh(self.open, self._first_screen)
 
     def on_resize(self, event: events.Resize) -> None:
         """A terminal that is too small says so, and everything is back when it has grown."""

@@ -1,4 +1,4 @@
-"""`python -m engine run DIR | inspect CONFIG | splits CONFIG | ladder CONFIG | talk DIR | probe DIR`: the engine's side, in JSON lines."""
+"""`python -m engine run DIR | inspect CONFIG | splits CONFIG | ladder CONFIG | talk|probe|ablate|export DIR`: the engine, in JSON lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import warnings
 from engine.contract.errors import CockpitError, Exit
 from engine.contract.redact import redact, secret_values
 
-_COMMANDS = ("run", "inspect", "splits", "ladder", "talk", "probe")
+_COMMANDS = ("run", "inspect", "splits", "ladder", "talk", "probe", "ablate", "export")
 
 
 def main(argv: list[str]) -> int:
@@ -53,6 +53,14 @@ def _dispatch(command: str, rest: list[str]) -> int:
         from engine.probe.command import probe
 
         return probe(rest)
+    if command == "export":
+        from engine.export.command import export
+
+        return export(rest)
+    if command == "ablate":
+        from engine.ablation import ablate
+
+        return ablate(rest)
     from engine.queries import talk
 
     return talk(rest)

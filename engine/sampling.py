@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from engine.contract.events import Event, Note
+from engine.heal.guards import cycled
 from engine.lab import Lab
 from engine.model.forward import Row
 from engine.steer.generate import Ask, generate
@@ -73,6 +74,8 @@ def replay(lab: Lab, size: int) -> Generator[Event, None, list[Row]]:
     verdicts = {v.id for v in lab.world.vignettes("train")}
     neutral = [p for p in lab.world.neutral("train") if p.id not in verdicts]
     order = np.random.default_rng(row_key(lab.seed, "replay")).permutation(len(neutral))
+    if said := cycled("neutral training prompts", lab.replayed, size, len(order)):
+        yield Note(text=said)
     chosen = [neutral[order[(lab.replayed + i) % len(order)]] for i in range(size)]
     lab.replayed += size
     ids = [lab.loaded.chat.prompt(p.text) for p in chosen]

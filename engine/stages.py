@@ -8,7 +8,7 @@ import torch
 from msgspec import UNSET
 
 from engine.contract.errors import CockpitError, Refused, Starved
-from engine.contract.events import Event, Kept, Progress, RoundBaked, VectorExtracted
+from engine.contract.events import Event, Kept, Note, Progress, RoundBaked, VectorExtracted
 from engine.contract.rundir import RunDir
 from engine.contract.runfile import RunFile
 from engine.contract.traits import load_trait
@@ -21,6 +21,7 @@ from engine.evaluate.subject import Name, Subject
 from engine.evaluate.worlds import load_world
 from engine.heal import data as heal_data
 from engine.heal.barrier import round_lam
+from engine.heal.guards import cycled
 from engine.heal.train import heal
 from engine.lab import Lab
 from engine.model.adapter import ROUND, Student
@@ -141,6 +142,8 @@ def generate_completions(
         (len(pool) + n % knobs.prompts, dose * knobs.doses[(n + n // knobs.prompts) % len(knobs.doses)])
         for n in range(knobs.completions)
     ]
+    if said := cycled("training prompts", len(pool), knobs.prompts, len(lab.world.prompts("train"))):
+        yield Note(text=said)
     found: list[Judged] = []
     for start in range(0, len(plan), _CHUNK):
         yield from lab.controls.poll()

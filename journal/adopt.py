@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 from engine.contract.errors import BadInput
 from engine.contract.hashes import sha256
 from engine.contract.redact import redact
-from journal.book import Book, Text, parse
+from journal.blocks import Text, parse
+from journal.book import Book
 from journal.card import embed
 from journal.fields import FIELDS
 from journal.text import cell, plain, quoted

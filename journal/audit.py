@@ -11,16 +11,18 @@ from typing import Any, NamedTuple
 
 from engine.contract.rundir import runs_folder
 from journal import citations
-from journal.book import Block, Book, parse, stray_markers
+from journal.blocks import Block, parse
+from journal.book import Book
 from journal.card import extract
 from journal.fields import FIELDS
 from journal.text import plain
+from journal.torn import torn
 
 _HEAD = re.compile(r"(?:## |- )(\d{4}-\d\d-\d\d) \(([a-z]{1,3})\)")
 _RUN = re.compile(r"(\d{4})(\d\d)(\d\d)T\d{6}-[A-Za-z0-9._-]+-[a-z0-9]{4}(?:#\d+)?")
 _ROW = re.compile(r"^\| ([^|]+) \| (.*) \|\r?$", re.MULTILINE)
 _CONFLICT = re.compile(rb"^(?:<{7}|>{7})(?: .*)?\r?$", re.MULTILINE)
-_EXACT = re.compile(r"\d+|not (?:measured|recorded)")
+_EXACT = re.compile(r"\d+|not (?:measured|recorded|reported)")
 
 
 class Finding(NamedTuple):
@@ -43,6 +45,11 @@ def check(project: Path) -> list[Finding]:
     return _numbered(data, found)
 
 
+def conflicted(data: bytes) -> bool:
+    """Whether a merge left its markers in the journal."""
+    return _CONFLICT.search(data) is not None
+
+
 def _markers(data: bytes, blocks: list[Block]) -> Iterator[tuple[int, str, str, str]]:
     for match in _CONFLICT.finditer(data):
         yield (
@@ -52,9 +59,8 @@ def _markers(data: bytes, blocks: list[Block]) -> Iterator[tuple[int, str, str, 
             "run: git checkout --conflict=diff3 RESEARCH_JOURNAL.md, then delete the lines that begin with "
             "<<<<<<<, |||||||, ======= and >>>>>>>, and nothing else",
         )
-    for at, name in stray_markers(data, blocks):
-        what = f"the marker of {name} has lost its other half"
-        yield at, "torn", what, "delete this line, then: cockpit journal rebuild --write"
+    for at, what, mend in torn(data, blocks):
+        yield at, "torn", what, mend
 
 
 def _doubles(blocks: list[Block]) -> Iterator[tuple[int, str, str, str]]:

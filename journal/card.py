@@ -11,6 +11,8 @@ import json
 import re
 from typing import Any
 
+import msgspec
+
 from journal import script
 from journal.record import Record
 from journal.text import MAIN, plain
@@ -80,11 +82,11 @@ def without(body: str) -> str:
 
 def extract(body: str) -> dict[str, Any]:
     """What the hidden line of a block holds; {} when there is none that can be read."""
-    for match in reversed(list(_LINE.finditer(body))):
-        try:
-            value = json.loads(match[1])
-        except ValueError:
-            continue
-        if isinstance(value, dict):
-            return value
+    at = len(body)
+    while (at := body.rfind("<!-- data {", 0, at)) >= 0:
+        if (at == 0 or body[at - 1] == "\n") and (match := _LINE.match(body, at)):
+            try:
+                return msgspec.json.decode(match[1], type=dict[str, Any])
+            except (ValueError, RecursionError):
+                continue
     return {}

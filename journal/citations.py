@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.contract.rundir import RunDir, runs_folder
-from journal.book import Block
+from journal.blocks import Block
 from journal.card import extract
 from journal.record import load_record
 from journal.text import LABELS, number, plain, short

@@ -9,7 +9,7 @@ from engine.contract.events import Evaluated
 from journal import equivalence, script
 from journal.fields import sixteen
 from journal.record import Record
-from journal.text import LABELS, MAIN, MISSING, cell, duration, interval, label, number, quoted, short, utc
+from journal.text import LABELS, MAIN, MISSING, cell, duration, interval, label, number, quoted, short, stopped, utc
 from journal.verdict import sentence, verdict
 
 SUBJECTS = ("base", "prompted", "steered", "healed")
@@ -76,7 +76,7 @@ def body(record: Record) -> str:
         lines[0] += f"   against {quoted(comparator, 60)}"
     math = answers.get("math", {})
     lines.append(
-        f"**Math.** {quoted(math.get('optimised', '') or MISSING, 600)} "
+        f"**Math.** {stopped(quoted(math.get('optimised', '') or MISSING, 600))} "
         f"Unnecessary: {quoted(math.get('unnecessary', '') or MISSING, 300)}"
     )
     prediction = answers.get("prediction", {})
@@ -98,7 +98,7 @@ def body(record: Record) -> str:
         )
     blocks = ["\n".join(lines), *_tables(record), *_control(record), *_reads_like(record)]
     if record.status:
-        blocks.append(f"**Does not show.** {_does_not_show(record)}")
+        blocks.append(f"**Does not show.** {does_not_show(record)}")
     blocks.append(_folded(record))
     return "\n\n".join(blocks) + "\n"
 
@@ -152,7 +152,8 @@ def _reads_like(record: Record) -> list[str]:
     return [f'**Reads like** ({quoted(who, 40)}; asked: {asked}) "{quoted(str(sample.get("text", "")), 240)}"']
 
 
-def _does_not_show(record: Record) -> str:
+def does_not_show(record: Record) -> str:
+    """What one run cannot say, in a sentence; an exported adapter's card says the same."""
     missing = ["other seeds (one run is exploratory)"]
     if record.run and record.run.config.steer.method == "mean_diff":
         missing.append("that a random vector of equal norm does not do the same")
@@ -204,4 +205,4 @@ def _folded(record: Record) -> str:
 def _amended(line: Mapping[str, Any]) -> str:
     old, new = (quoted(str(line.get(side)), 80) for side in ("old", "new"))
     when, why = str(line.get("at", ""))[:10], quoted(str(line.get("reason", "")), 200)
-    return f"- amended {when} {quoted(str(line['key']), 40)}: {old} → {new}: {why}"
+    return f"- amended {when} {quoted(str(line['key']), 40)}: {old} → {new} ({why})"

@@ -132,7 +132,11 @@ def _best(record: Record) -> str:
 
 def _time(record: Record) -> str:
     whole = duration(_seconds(record) + record.earlier_seconds)
-    return f"{whole} in {record.attempt} attempts, the last {duration(_seconds(record))}" if record.earlier_seconds else whole
+    return (
+        f"{whole} in {record.attempt} attempts, the last {duration(_seconds(record))}"
+        if record.earlier_seconds
+        else whole
+    )
 
 
 def _seconds(record: Record) -> float:

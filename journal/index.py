@@ -23,8 +23,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from engine.contract.errors import BadInput
-from journal import book, card
-from journal.book import Block, Book, Kind, parse
+from journal import blocks, card
+from journal.blocks import Block, Kind, parse
+from journal.book import Book
 from journal.card import extract, without
 from journal.text import short
 
@@ -139,7 +140,7 @@ def find_row(found: Sequence[Row], name: str, path: Path) -> Row:
     if not found:
         raise BadInput(f"{path} has no entries yet")
     if name == "last":
-        return found[0]
+        return max(found, key=lambda row: row.date)  # of the newest day the first, which is the newest
     tail = "-" + name.lstrip("-")
     matches = [r for r in found if r.key == name] or [
         r for r in found if r.key.startswith(name) or r.key.endswith(tail)
@@ -256,7 +257,7 @@ def _path(project: Path) -> Path:
 @cache
 def _sources() -> bytes:
     """Digest of the code that turns bytes into rows: what other code cached is not read."""
-    files = [Path(str(module.__file__)) for module in (book, card)] + [Path(__file__)]
+    files = [Path(str(module.__file__)) for module in (blocks, card)] + [Path(__file__)]
     return hashlib.sha256(b"\0".join(f.read_bytes() for f in files)).hexdigest().encode()
 
 
@@ -283,6 +284,7 @@ def _save(project: Path, cached: _Cache) -> None:
     body = msgspec.json.encode(cached)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        (path.parent / ".gitignore").write_text("*\n")  # a cache that is committed is nothing but merge conflicts
         temporary.write_bytes(_sources() + b" " + f"{zlib.crc32(body):x}".encode() + b"\n" + body)
         os.replace(temporary, path)
     except OSError:

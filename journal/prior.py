@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.contract.hashes import canonical, sha256
-from journal.book import Book, parse
+from journal.blocks import parse
+from journal.book import Book
 from journal.search import notes
 from journal.text import plain
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from engine.contract.errors import BadInput, Refused
 from engine.contract.hashes import sha256
-from journal.book import Block, Book, parse, stray_markers
+from journal.blocks import Block, parse, stray_markers
+from journal.book import Book
 from journal.index import Row
 from journal.text import short
 

@@ -43,8 +43,10 @@ class Item(NamedTuple):
 
 
 def items(rows: Iterable[Row], found: Mapping[str, State]) -> list[Item]:
-    """Every run, claim and adopted entry, in the order of `rows`; notes are part of the state of what they are of."""
-    return [Item(row, found.get(row.key, State())) for row in rows if row.kind != "note"]
+    """Every run, claim and adopted entry, newest day first and within a day in the order of `rows`: what was adopted is as old as it says.
+    Notes are part of the state of what they are of."""
+    every = [Item(row, found.get(row.key, State())) for row in rows if row.kind != "note"]
+    return sorted(every, key=lambda item: item.row.date, reverse=True)
 
 
 def when(row: Row) -> str:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from engine.contract.rundir import RunDir, all_runs, runs_folder
-from journal.book import Block, Book, entry_key, parse, render
+from journal.blocks import Block, parse, render
+from journal.book import Book, entry_key
+from journal.card import extract
 from journal.record import Record, load_record
 from journal.write import close_entry, final_text
 
-State = Literal["same", "missing", "differs", "edited", "gone", "open"]
+State = Literal["same", "worded", "missing", "differs", "edited", "gone", "open"]
 
 
 class Difference(NamedTuple):
@@ -27,7 +29,7 @@ class Difference(NamedTuple):
 
 
 def compare(project: Path, names: Collection[str] = ()) -> list[Difference]:
-    """How every entry stands to its run folder, only those of `names` (run ids) when given. `same` and `open` are no differences.
+    """How every entry stands to its run folder, only those of `names` (run ids) when given. `same`, `worded` and `open` are no differences.
 
     Entries of earlier attempts have no result of their own left in the folder and are taken as they are. Raises BadInput."""
     blocks: dict[str, Block] = {}
@@ -47,16 +49,24 @@ def compare(project: Path, names: Collection[str] = ()) -> list[Difference]:
             found.append(Difference(key, "missing", "has no entry in the journal"))
         elif not block.intact:
             found.append(Difference(key, "edited", "was edited by hand"))
-        elif _says(render(key, final_text(record, block))) != (block.heading, block.body):
-            found.append(Difference(key, "differs", "does not say what its run folder says"))
         else:
-            found.append(Difference(key, "same", ""))
+            found.append(_against(record, key, block))
     there = {folder.id for folder in folders}
     for key in blocks:
         run = key.partition("#")[0]
         if run not in there and (not names or run in names):
             found.append(Difference(key, "gone", "has no run folder any more; its entry is kept as it is"))
     return found
+
+
+def _against(record: Record, key: str, block: Block) -> Difference:
+    """How an intact block stands to its run folder: another version says the same numbers in other words."""
+    (fresh,) = parse(render(key, final_text(record, block)))
+    if (fresh.heading, fresh.body) == (block.heading, block.body):
+        return Difference(key, "same", "")
+    if extract(fresh.body.decode()) == extract(block.body.decode("utf-8", "replace")):
+        return Difference(key, "worded", "has the numbers of its run folder, in the words of another version")
+    return Difference(key, "differs", "does not say what its run folder says")
 
 
 def rebuild(project: Path, names: Collection[str] = (), force: Collection[str] = ()) -> list[Difference]:
@@ -68,7 +78,7 @@ def rebuild(project: Path, names: Collection[str] = (), force: Collection[str] =
     with book.locked():
         for item in compare(project, names):
             forced = item.state == "edited" and (item.key in force or item.key.partition("#")[0] in force)
-            if item.state in ("missing", "differs") or forced:
+            if item.state in ("missing", "differs", "worded") or forced:
                 close_entry(book, _record(project, item.key), force=forced)
                 item = item._replace(written=True)
             done.append(item)
@@ -78,8 +88,3 @@ def rebuild(project: Path, names: Collection[str] = (), force: Collection[str] =
 def _record(project: Path, key: str) -> Record:
     run, _, attempt = key.partition("#")
     return load_record(RunDir(runs_folder(project) / run), int(attempt or 1))
-
-
-def _says(block: bytes) -> tuple[bytes, bytes]:
-    (parsed,) = parse(block)
-    return parsed.heading, parsed.body

@@ -15,7 +15,8 @@ import msgspec
 
 from engine.contract.errors import BadInput
 from engine.contract.events import now
-from journal.book import Book, Kind, Text
+from journal.blocks import Kind, Text
+from journal.book import Book
 from journal.card import embed
 from journal.text import plain, quoted, short
 

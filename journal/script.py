@@ -11,7 +11,7 @@ import msgspec
 from engine.contract.errors import BadInput
 from engine.contract.events import Evaluated, Event, ScriptReported, ScriptStarted, ScriptStep
 from engine.contract.rundir import RunDir
-from engine.contract.script import ScriptFile, load_script
+from engine.contract.script import NO_FILE, ScriptFile, load_script
 from journal.text import MISSING, cell, duration, label, plain
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def fields(record: Record) -> dict[str, str]:
         "Architecture": classes or NOT_REPORTED,
         "Dimensions": _fact(facts, "dimensions") or _named(facts, ("layers", "hidden", "heads", "vocabulary")),
         "Key config": _fact(facts, "config")
-        or f"{file.script or file.program} sha256 {file.script_sha256[:12]}, {file.arguments} arguments, hash {file.argv_hash[:12]}",
+        or f"{content(file)}, {file.arguments} arguments, hash {file.argv_hash[:12]}",
         "Params EXACT": _exact(facts.get("parameters")),
         "Data + count": ", ".join(filter(None, (_fact(facts, "data"), _fact(facts, "count", "items")))) or NOT_REPORTED,
         "Steps/Epochs": _steps(script),
@@ -142,7 +142,7 @@ def card(script: Script) -> dict[str, Any]:
         "seed": reported if isinstance(reported, int) else None,
         "config_hash": script.file.config_hash,
         "family_hash": script.file.family_hash,
-        "script_sha256": script.file.script_sha256,
+        "script_sha256": script.file.script_sha256 if script.file.script_sha256 != NO_FILE else "",
         "loss": round(script.losses[-1], 6) if script.losses else None,
     }
     return {name: held for name, held in found.items() if held not in (None, "")}
@@ -152,11 +152,18 @@ def identity(record: Record) -> str:
     """The line of an entry's fold that names the script."""
     assert record.script is not None
     file = record.script.file
-    where = plain(str(record.provenance.get("script") or file.script or "no script file"), 120)
+    where = plain(str(record.provenance.get("script") or file.script), 120)
     return (
-        f"- script {cell(where, 140)}, sha256 {file.script_sha256[:12]}, config {file.config_hash[:12]}, "
+        f"- script {cell(content(file, where), 160)}, config {file.config_hash[:12]}, "
         f"family {file.family_hash[:12]}, preflight {str(record.preflight.get('seal', 'none'))[:12]}"
     )
+
+
+def content(file: ScriptFile, where: str = "") -> str:
+    """The script with the hash of what is in it; a command that runs no file of its own has none."""
+    if file.script_sha256 == NO_FILE:
+        return f"{file.program}, no script file"
+    return f"{where or file.script or file.program}, sha256 {file.script_sha256[:12]}"
 
 
 def sparkline(values: Sequence[float], width: int = _WIDTH) -> str:

@@ -119,6 +119,11 @@ def quoted(text: str, limit: int = 200) -> str:
     return text.replace("[", "\\[") if link else text
 
 
+def stopped(text: str) -> str:
+    """Text that ends like a sentence, so that another may follow."""
+    return text if text.endswith((".", "!", "?", "…", ":", ";", MISSING)) else f"{text}."
+
+
 def cell(text: str, limit: int = 200) -> str:
     """Foreign text for a table's cell."""
     return quoted(text, limit).replace("|", "\\|")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from journal.book import Block, Book, Text, entry_key
+from journal.blocks import Block, Text
+from journal.book import Book, entry_key
 from journal.card import card, embed
 from journal.entry import body, heading, ledger
 from journal.record import Record

@@ -44,6 +44,11 @@ def own_user_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
         yield folder
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`pytest --update-snapshots` stores what the screens show now as what is right."""
+    parser.addoption("--update-snapshots", action="store_true", help="store what the screens show now")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip, by name, what is marked gpu where there is no CUDA device."""
     if item.get_closest_marker("gpu"):

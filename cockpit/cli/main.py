@@ -80,10 +80,12 @@ def application() -> Any:
 
     from cockpit.cli import (
         bookkeeping,
+        campaigning,
         checklist,
         claims,
         diagnosing,
         elsewhere,
+        exporting,
         forking,
         home,
         launching,
@@ -120,6 +122,8 @@ def application() -> Any:
         ("ladder", trying.ladder),
         ("talk", trying.talk),
         ("probe", probing.probe),
+        ("export", exporting.export),
+        ("tensorboard", exporting.tensorboard),
         ("notify", notifying.notify),
     )
     for name, command in commands:
@@ -136,6 +140,7 @@ def application() -> Any:
             sub.command(member, context_settings=notebook.MINUS if member == "search" else None)(function)
         app.add_typer(sub, name=name)
     app.add_typer(queueing.group(), name="queue")
+    app.add_typer(campaigning.group(), name="campaign")
     take_short_names(app)
     return app
 

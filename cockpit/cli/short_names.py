@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from typer import Context, Typer
+from typer import Typer
 from typer.core import TyperCommand
 
 _SHORT = re.compile(r"-(?:[a-z0-9]{4}|[0-9a-f]{20})(#\d+)?")
@@ -25,7 +26,7 @@ def take_short_names(app: Typer) -> None:
 class TakesShortNames(TyperCommand):
     """A command whose arguments may be short names of runs."""
 
-    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse `args`, with short names read as arguments."""
         takes = {name: param.nargs for param in self.get_params(ctx) if not _flag(param) for name in param.opts}
         return super().parse_args(ctx, arguments_last(args, takes))

@@ -107,9 +107,7 @@ def _view(folder: RunDir) -> Snapshot:
     if folder.events.exists():
         with folder.events.open("rb") as f:
             while data := f.read(PIECE):
-                events, damaged = read(data + f.readline())
-                view.add(events)
-                view.damaged(damaged)
+                view.add(read(data + f.readline()))
     return view.snapshot()
 
 

@@ -15,10 +15,11 @@ from typing import Any
 
 from cockpit.live.texts import Index, Texts
 from cockpit.live.view import RunView, Snapshot, read
+from cockpit.remote.mirror import Origin, origin
 from cockpit.runs import evidence, processes
 from cockpit.runs.reconcile import close_if_dead
 from engine.contract.errors import BadInput, CockpitError
-from engine.contract.events import Evaluated, RunFinished
+from engine.contract.events import Evaluated, RunFinished, RunResumed
 from engine.contract.files import read_json
 from engine.contract.preflight import seal_hash
 from engine.contract.rundir import RunDir
@@ -48,6 +49,7 @@ class Facts:
     sealed: bool = False
     alive: bool = False
     problem: str = ""
+    origin: Origin | None = None  # of a run of another machine
 
     @property
     def estimate(self) -> dict[str, float]:
@@ -164,17 +166,17 @@ class Feed:
                 self._stop.wait(POLL)
 
     def _step(self) -> bool:
-        """Read a piece of each file; whether there was anything."""
-        data = self._events.read()
-        if data:
-            events, damaged = read(data)
-            self._view.add(events)
-            self._view.damaged(damaged)
+        """Read a piece of each file; whether there was anything. A run that is taken up again drops the completions that it makes anew."""
+        events = read(self._events.read())
+        self._view.add(events)
         offset = self._completions.offset
         lines = self._completions.read()
+        if self._completions.shorter or any(isinstance(event, RunResumed) for event in events):
+            self._completions, self._texts = Growing(self._folder.completions), self._texts.anew()
+            return True
         if lines:
             self._texts.add(lines, offset)
-        return bool(data or lines)
+        return bool(events or lines)
 
     def update(self, *, caught_up: bool = True) -> Update:
         """What is known now."""
@@ -200,7 +202,9 @@ class Feed:
         except BadInput as error:
             process, problem = {}, str(error)
         result = evidence.result(folder)
-        alive = bool(process) and not result.get("status") and processes.running(process)
+        elsewhere = origin(folder)
+        running = elsewhere.alive if elsewhere else processes.running(process)
+        alive = bool(process) and not result.get("status") and running
         if process and not alive and not result.get("logged"):
             try:
                 close_if_dead(self._project, folder)
@@ -217,7 +221,8 @@ class Feed:
             preflight, sealed = _preflight(folder)
         if self._events.shorter:
             problem = problem or f"{folder.events} became shorter: what is shown was read before"
-        return Facts(run, preflight, process, result, sealed, alive, problem)
+        problem = elsewhere.said or problem if elsewhere else problem
+        return Facts(run, preflight, process, result, sealed, alive, problem, elsewhere)
 
 
 def _preflight(folder: RunDir) -> tuple[dict[str, Any], bool]:

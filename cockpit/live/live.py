@@ -64,9 +64,7 @@ class Live:
     def look(self) -> Pulse:
         """Read what is new. Raises OSError when the folder cannot be read."""
         if data := self._tail.read():
-            events, damaged = read(data)
-            self._view.add(events)
-            self._view.damaged(damaged)
+            self._view.add(read(data))
         return self._pulse(self._view.snapshot())
 
     def _pulse(self, seen: Snapshot) -> Pulse:

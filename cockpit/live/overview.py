@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 
 from cockpit.live.live import Live, Pulse
 from cockpit.live.next_step import Step, next_step
-from cockpit.runs import evidence
+from cockpit.runs import evidence, ticket
+from cockpit.runs.evidence import sealed
+from cockpit.runs.ticket import WAITING, waiting
 from engine.contract.errors import BadInput
 from engine.contract.rundir import RunDir, all_runs
 from engine.contract.runfile import load_runfile
@@ -33,7 +35,7 @@ class RunRow(NamedTuple):
 
     id: str
     status: str
-    state: str  # a word: success, nan, running, paused, starting
+    state: str  # a word: success, nan, running, paused, starting, queued
     preset: str
     trait_name: str
     seed: int | None
@@ -46,6 +48,7 @@ class RunRow(NamedTuple):
     seconds: float | None
     began: datetime | None  # local time
     pulse: Pulse | None  # of a live run
+    place: int = 0  # of a queued one, from 1
 
     @property
     def short(self) -> str:
@@ -53,7 +56,7 @@ class RunRow(NamedTuple):
 
     @property
     def live(self) -> bool:
-        return not self.status
+        return not self.status and self.state != WAITING
 
     @property
     def failed(self) -> bool:
@@ -132,7 +135,7 @@ class Watcher:
                     found.append(_unreadable(folder, error))
         for gone in self._live.keys() - {row.id for row in found if row.live}:
             del self._live[gone]
-        found.sort(key=lambda row: not row.live)
+        found = _ordered(found)
         gate = self._green_gate(found)
         seen = Overview(
             runs=tuple(found),
@@ -191,6 +194,8 @@ class Watcher:
         if settle and _close(self._project, folder):
             self._closed.append(folder.id)
             return _ended_row(folder, evidence.result(folder), card)
+        if waiting(folder):
+            return _queued_row(folder)
         live = self._live.setdefault(folder.id, Live(folder))
         return _live_row(folder, live.look(), card)
 
@@ -264,6 +269,25 @@ def _live_row(folder: RunDir, pulse: Pulse, card: Mapping[str, Any]) -> RunRow:
         seconds=pulse.elapsed,
         began=began(folder.id),
         pulse=pulse,
+    )
+
+
+def _ordered(rows: list[RunRow]) -> list[RunRow]:
+    """Live ones first, then the queued ones in their order, then the others, newest first."""
+    queued = sorted((row for row in rows if row.state == WAITING), key=lambda row: (row.place, row.id))
+    queued = [row._replace(place=at) for at, row in enumerate(queued, start=1)]
+    return [*(r for r in rows if r.live), *queued, *(r for r in rows if not r.live and r.state != WAITING)]
+
+
+def _queued_row(folder: RunDir) -> RunRow:
+    """A run that waits in the queue: what its config and its checklist say of it, and its place among all tickets."""
+    found = sealed(folder)
+    question = plain(str(found.answers["question"]["hypothesis"])) if found else ""
+    preset, trait = (found.preset, str(found.config.get("trait.name", ""))) if found else ("", "")
+    seed = found.config.get("run.seed") if found else None
+    place = ticket.read(folder).place
+    return RunRow(
+        folder.id, "", WAITING, preset, trait, seed, question, False, *[None] * 5, began(folder.id), None, place
     )
 
 

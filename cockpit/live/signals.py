@@ -159,7 +159,7 @@ def _can_filter(view: Snapshot, config: Config, round_: int) -> Gate:
     soup = f"{found.broken} broken among the kept" if found.broken else "no soup among the kept"
     enough = found.kept >= config.keep.min_kept
     why = soup if enough else f"{found.kept} kept, {config.keep.min_kept} are needed"
-    return Gate("U1", question, "met" if enough else "missed", f"{found.passed:.0%} pass, {why}".replace("%", " %"))
+    return Gate("U1", question, "met" if enough else "missed", f"{why}, {100 * found.passed:.0f} % pass")
 
 
 def _can_heal(view: Snapshot, config: Config, round_: int, steered: Evaluated | None, healed: Evaluated | None) -> Gate:

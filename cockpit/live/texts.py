@@ -56,11 +56,13 @@ class Text(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """`names` are the words that the columns subject, probe, reason, label and item count into."""
+    """`names` are the words that the columns subject, probe, reason, label and item count into; `edition` counts how often the file
+    was read anew, so that two indexes of one edition differ only by what was appended."""
 
     path: Path
     columns: Mapping[str, Column]  # offset, size, round, dose, tail_ppl, kept, subject, probe, reason, label, item
     names: Mapping[str, tuple[str, ...]]
+    edition: int = 0
 
     def __len__(self) -> int:
         return len(self.columns["offset"])
@@ -104,8 +106,8 @@ _WORDS = ("subject", "probe", "reason", "label", "item")
 class Texts:
     """Builds the index from the lines of completions.jsonl as they come."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, edition: int = 0) -> None:
+        self._path, self._edition = path, edition
         self._columns = Columns(
             ("offset", "size", "item"), ("round", "dose", "tail_ppl", "kept", "subject", "probe", "reason", "label")
         )
@@ -148,7 +150,12 @@ class Texts:
 
     def index(self) -> Index:
         """What was read so far, frozen."""
-        return Index(self._path, self._columns.view(), {name: tuple(words) for name, words in self._names.items()})
+        names = {name: tuple(words) for name, words in self._names.items()}
+        return Index(self._path, self._columns.view(), names, self._edition)
+
+    def anew(self) -> Texts:
+        """An empty index of the same file, for when it no longer holds what was read of it."""
+        return Texts(self._path, self._edition + 1)
 
 
 def _item(row: _Row) -> str:

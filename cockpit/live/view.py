@@ -25,7 +25,7 @@ LINES = 5000
 LISTED = 2000
 """Alerts, notes and controls that are kept of each kind, the newest."""
 COUNTS = ("at", "round", "step", "epoch", "elapsed", "tokens")
-"""Columns of a step that are counted: `at` is its place among the events; tokens and seconds are summed since the run began."""
+"""Columns of a step that are counted: `at` is its line in events.jsonl, from 1; tokens and seconds are summed since the run began."""
 VALUES = ("loss", "nll", "grad_norm", "lr", "update_ratio", "tokens_per_second", "util", "kl", "kl_mean", "kl_rmse", "kl_p95", "kl_max",
           "kl_base", "tau", "lam", "barrier", "fired", "g_nll", "g_bar")  # fmt: skip
 """Columns of a step that are measured; NaN where it was not."""
@@ -68,20 +68,27 @@ _decoder = msgspec.json.Decoder(Union[tuple(_KINDS)])  # noqa: UP007
 Viewed = e.AnyEvent | Step
 
 
-def read(lines: bytes) -> tuple[list[Viewed], int]:
-    """The events of whole lines, heal steps as Steps, and how many lines are no event: torn, foreign or of a newer version."""
+def read(lines: bytes) -> list[Viewed | None]:
+    """One for each of these whole lines: its event (heal steps as Steps), or None: torn, foreign or of a newer version."""
+    several = lines.split(b"\n")
+    if not several[-1]:
+        several.pop()
     try:
-        return _decoder.decode_lines(lines), 0
+        events: list[Viewed | None] = _decoder.decode_lines(lines)
     except (msgspec.DecodeError, UnicodeDecodeError):
         pass
-    events: list[Viewed] = []
-    damaged = 0
-    for line in lines.splitlines():
-        try:
-            events.append(_decoder.decode(line))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            damaged += bool(line.strip())
-    return events, damaged
+    else:
+        if len(events) == len(several):
+            return events
+    return [_event(line) for line in several]
+
+
+def _event(line: bytes) -> Viewed | None:
+    try:
+        event: Viewed = _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return event
 
 
 def _as_heal_step(step: Step) -> e.HealStep:
@@ -178,36 +185,36 @@ class RunView:
         self._waiting_at: list[int] = []
         self._tokens = self._offset = 0.0
         self._listed: dict[type[e.Event], deque[tuple[int, e.Event]]] = {}
-        self._entered: dict[tuple[int, str], int] = {}
         self._lines: deque[Line] = deque(maxlen=LINES)
         self._told = 0
         self._narrator = Narrator()
-        self._stages: list[tuple[int, StageTime]] = []
+        self._totals: dict[tuple[int, str], int] = {}
+        self._begun: list[tuple[int, float, e.StageStarted]] = []
+        self._stages: list[tuple[int, float, StageTime]] = []
         self._started: e.RunStarted | e.ScriptStarted | None = None
         self._finished: e.RunFinished | None = None
         self._last: e.Event | None = None
-        self._events = self._damaged = 0
+        self._line = self._damaged = 0
         self._round, self._stage, self._running, self._stage_began = 0, "", False, 0.0
         self._done = self._total = 0
         self._paused = self._touched = False
         self._tuples: dict[type[e.Event], tuple[e.Event, ...]] = {}
         self._text: tuple[Line, ...] | None = None
 
-    def damaged(self, lines: int) -> None:
-        """Count lines that are no event."""
-        self._damaged += lines
-
-    def add(self, events: Iterable[Viewed]) -> None:
-        """Take events in the order in which they were written."""
+    def add(self, events: Iterable[Viewed | None]) -> None:
+        """Take what the next lines hold, in the order in which they were written; None is a line that is no event."""
         waiting = self._waiting
         for event in events:
-            self._events += 1
+            self._line += 1
+            if event is None:
+                self._damaged += 1
+                continue
             self._last = event
             if type(event) is e.HealStep:
                 event = _as_step(event)
             if type(event) is Step:
                 waiting.append(event)
-                self._waiting_at.append(self._events)
+                self._waiting_at.append(self._line)
             else:
                 self._take(event)
         self._flush()
@@ -218,34 +225,38 @@ class RunView:
         match event:
             case e.Progress():
                 self._done, self._total = event.done, event.total
+                self._totals[event.round, event.stage] = event.total
                 return
             case e.ScriptStep():
                 self._script_step(event)
             case e.CoherenceProbed():
-                where = {"at": [self._events], "round": [event.round], "step": [event.step]}
+                where = {"at": [self._line], "round": [event.round], "step": [event.step]}
                 self._probes.extend(where | {name: [getattr(event, name)] for name in PROBED})
             case e.StageStarted():
                 self._round, self._stage, self._running = event.round, event.stage, True
                 self._stage_began, self._done, self._total = self._offset + event.elapsed, 0, event.total
-                self._entered[event.round, event.stage] = self._events
+                self._begun.append((self._line, self._stage_began, event))
                 self._flush()
             case e.StageFinished():
                 self._running = False
                 done = StageTime(event.round, event.stage, event.seconds, event.peak_memory_mb)
-                self._stages.append((self._events, done))
+                self._stages.append((self._line, self._offset + event.elapsed, done))
             case e.RunStarted() | e.ScriptStarted():
                 self._started = event
             case e.RunFinished():
                 self._finished, self._running = event, False
             case e.RunResumed():
                 self._resume(event)
+            case e.RunForked():
+                self._flush()
+                self._offset = self._reached()
             case _:
                 pass
         if isinstance(event, e.ControlApplied):
             self._paused = event.request == "pause" or (self._paused and event.request != "unpause")
             self._touched = self._touched or event.request.split()[:1] == ["set"]
         if type(event) in _LISTED:
-            self._listed.setdefault(type(event), deque(maxlen=_LISTED[type(event)])).append((self._events, event))
+            self._listed.setdefault(type(event), deque(maxlen=_LISTED[type(event)])).append((self._line, event))
             self._tuples.pop(type(event), None)
         text = self._narrator.line(event)
         if text is not None:
@@ -278,30 +289,30 @@ class RunView:
         self._waiting_at.clear()
 
     def _resume(self, event: e.RunResumed) -> None:
-        """Forget the work that an earlier attempt did after the place where this one goes on; what was said stays said."""
+        """Forget what was done behind the lines that hold, and stand where this attempt goes on; what a person said stays said."""
         self._flush()
-        cut = self._place(event)
-        before = self._steps.view()["at"] < cut
-        last = self._steps.view()["elapsed"][before]
-        for held in (self._steps, self._probes):
-            held.keep(held.view()["at"] < cut)
-        tokens = self._steps.view()["tokens"]
-        self._tokens = float(tokens[-1]) if len(tokens) else 0.0
-        self._stages = [(at, stage) for at, stage in self._stages if at < cut]
-        for kind in _WORK & self._listed.keys():
-            was = self._listed[kind]
-            self._listed[kind] = deque(((at, x) for at, x in was if at < cut), maxlen=was.maxlen)
-        self._tuples.clear()
-        self._offset = float(last[-1]) if len(last) else sum(stage.seconds for _, stage in self._stages)
-        self._finished, self._paused = None, False
-
-    def _place(self, event: e.RunResumed) -> float:
-        """The number of the first event that lies after (round, stage, step); infinite when none does."""
+        for columns in (self._steps, self._probes):
+            columns.keep(columns.view()["at"] <= event.holds)
         steps = self._steps.view()
-        if event.from_stage == "heal" and event.from_step > 0:
-            later = steps["at"][(steps["round"] == event.from_round) & (steps["step"] > event.from_step)]
-            return float(later[0]) if len(later) else float("inf")
-        return self._entered.get((event.from_round, event.from_stage), float("inf"))
+        self._tokens = float(steps["tokens"][-1]) if len(steps["tokens"]) else 0.0
+        self._begun = [entry for entry in self._begun if entry[0] <= event.holds]
+        self._stages = [entry for entry in self._stages if entry[0] <= event.holds]
+        for kind in self._listed.keys() - _SAID:
+            was = self._listed[kind]
+            self._listed[kind] = deque(((at, x) for at, x in was if at <= event.holds), maxlen=was.maxlen)
+        self._tuples.clear()
+        self._offset = self._reached()
+        self._finished, self._paused = None, False
+        self._round, self._stage, self._running = event.from_round, event.from_stage, True
+        here = (event.from_round, event.from_stage)
+        self._done, self._total = event.from_step, self._totals.get(here, 0)
+        began = [elapsed for _, elapsed, begun in self._begun if (begun.round, begun.stage) == here]
+        self._stage_began = began[-1] if began else self._offset
+
+    def _reached(self) -> float:
+        """Seconds since the run began at the end of what holds; who goes on from there counts from zero again."""
+        marks = (*self._begun[-1:], *self._stages[-1:])
+        return max([*self._steps.view()["elapsed"][-1:].tolist(), *(elapsed for _, elapsed, _ in marks)], default=0.0)
 
     def snapshot(self) -> Snapshot:
         """Everything gathered so far, frozen."""
@@ -314,11 +325,11 @@ class RunView:
         if self._stage == "heal" and self._running and len(steps["step"]) and steps["round"][-1] == self._round:
             done = int(steps["step"][-1])
         return Snapshot(
-            events=self._events, damaged=self._damaged, attempt=last.attempt if last else 1,
+            events=self._line - self._damaged, damaged=self._damaged, attempt=last.attempt if last else 1,
             elapsed=self._offset + (last.elapsed if last else 0.0), last_at=last.at if last else "", started=self._started,
             finished=self._finished, round=self._round, stage=self._stage, running=self._running,
             stage_began=self._stage_began, done=done, total=self._total, paused=self._paused, touched=self._touched,
-            steps=steps, probes=self._probes.view(), script=self._script.view(), stages=tuple(stage for _, stage in self._stages),
+            steps=steps, probes=self._probes.view(), script=self._script.view(), stages=tuple(stage for _, _, stage in self._stages),
             evaluated=self._all(e.Evaluated), kept=self._all(e.Kept), doses=self._all(e.DoseProbed),
             epochs=self._all(e.EpochFinished), baked=self._all(e.RoundBaked), alerts=self._all(e.Alert),
             guards=self._all(e.GuardTripped), controls=self._all(e.ControlApplied), notes=self._all(e.Note),
@@ -335,5 +346,5 @@ class RunView:
 _LISTED = {e.Evaluated: LISTED, e.Kept: LISTED, e.DoseProbed: LISTED, e.EpochFinished: LISTED, e.RoundBaked: LISTED,
            e.Alert: LISTED, e.GuardTripped: LISTED, e.ControlApplied: LISTED, e.Note: LISTED, e.CheckpointSaved: 1,
            e.RunResumed: LISTED}  # fmt: skip
-_WORK: set[type[e.Event]] = {e.Evaluated, e.Kept, e.DoseProbed, e.EpochFinished, e.RoundBaked}
-"""Records of work, which a resumed attempt does again."""
+_SAID: set[type[e.Event]] = {e.ControlApplied, e.Note, e.RunResumed}
+"""Records that stand whatever is done again."""

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cockpit.preflight.drafts import ITEMS, Check
+from cockpit.preflight.knob_text import as_text
 from cockpit.preflight.survey import Comparison
 from engine.contract.distance import Difference, Near
 from engine.contract.preflight import Block
@@ -206,15 +207,7 @@ def _difference(found: Difference) -> str:
 
 def _value(value: Any) -> str:
     """A knob's value as TOML would have it."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_value, value))}]"
-    return plain(str(value), 40) or '""'
+    return as_text(value) or '""'
 
 
 def _table(*, header: bool = False) -> Table:

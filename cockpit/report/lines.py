@@ -92,9 +92,8 @@ class Narrator:
             case Alert():
                 return f"! {event.signature} {event.state}: {plain(event.evidence)}"
             case GuardTripped():
-                return (
-                    f"✗ guard {event.guard}: {plain(event.value)} against {plain(event.limit)}: {plain(event.action)}"
-                )
+                limit = "" if event.limit == "inf" else f" against {plain(event.limit)}"
+                return f"✗ guard {event.guard}: {plain(event.value)}{limit}: {plain(event.action)}"
             case ControlApplied():
                 change = f" {event.previous} → {event.value}" if event.value else ""
                 return f"{event.request} by {plain(event.by, 40)}{change}"

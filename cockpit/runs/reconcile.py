@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from cockpit.runs.ticket import waiting
 from engine.contract.errors import BadInput, Exit
 from engine.contract.rundir import RunDir, all_runs
 from engine.contract.script import load_script
+from journal.audit import conflicted
 from journal.book import Book, entry_key
 from journal.index import rows
 from journal.record import load_record
@@ -60,6 +62,8 @@ def _restore(project: Path, folders: Sequence[RunDir], done: Reconciled) -> None
     if not closed or _whole(book, seen):
         return
     try:
+        if conflicted(book.read()):
+            return  # entries may stand in what git set aside; journal check says how to bring them together
         entries = {row.key: row for row in reversed(rows(project)) if row.kind == "run"}
         for folder in closed:
             result = evidence.result(folder)
@@ -70,8 +74,9 @@ def _restore(project: Path, folders: Sequence[RunDir], done: Reconciled) -> None
             if row is None or (row.intact and row.data.get("status") == "running"):
                 close_entry(book, load_record(folder, attempt))
                 done.restored.append(folder.id)
-        seen.parent.mkdir(parents=True, exist_ok=True)
-        seen.write_text(_stamp(book))
+        with contextlib.suppress(OSError):  # in a project that cannot be written the next command looks again
+            seen.parent.mkdir(parents=True, exist_ok=True)
+            seen.write_text(_stamp(book))
     except Exception as error:
         done.skipped["RESEARCH_JOURNAL.md"] = plain(f"{type(error).__name__}: {error}", 300)
 

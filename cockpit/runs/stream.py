@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from cockpit.runs import evidence
-from engine.contract.events import AnyEvent, decode
+from engine.contract.events import AnyEvent, decode, standing_events
 from engine.contract.rundir import RunDir
 
 POLL = 0.1
@@ -49,6 +49,21 @@ def follow(project: Path, folder: RunDir) -> Iterator[AnyEvent | None]:
             except msgspec.DecodeError:
                 continue
         yield None
+
+
+def standing(project: Path, folder: RunDir) -> Iterator[AnyEvent]:
+    """The events of a run that hold, then those that come, until the run's entry is closed.
+
+    Raises BadInput when the run is over and its entry cannot be written."""
+    tail = Tail(folder.events)
+    tail.read()
+    yield from standing_events(folder.events, size=tail.offset)
+    for data in _chunks(project, folder, tail):
+        for line in data.splitlines():
+            try:
+                yield decode(line)
+            except msgspec.DecodeError:
+                continue
 
 
 def follow_bytes(project: Path, folder: RunDir, offset: int = 0) -> Iterator[bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,11 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.message import Message
-from textual.screen import Screen
 
 from cockpit.actions import bindings
 from cockpit.compare.comparison import MOST, Comparison, compare
 from cockpit.compare.sides import Side, read_side
+from cockpit.screens.watching import Watching
 from cockpit.widgets.compare_table import ArmList, CompareTable
 from cockpit.widgets.confirm import Ask
 from cockpit.widgets.hairline import Hairline
@@ -49,7 +48,7 @@ class Chosen(Message):
     why: str = ""
 
 
-class Compare(Screen[None]):
+class Compare(Watching):
     """`runs` are ids; `run` is one run, beside which its comparator and the newest run like it are laid."""
 
     CSS_PATH = "compare.tcss"
@@ -65,7 +64,6 @@ class Compare(Screen[None]):
         self._alone = run
         self._reference = ""
         self.found = Comparison()
-        self._wake, self._stopped, self._awake = threading.Event(), threading.Event(), threading.Event()
 
     def compose(self) -> ComposeResult:
         """Title, arms, charts and tables, keys."""
@@ -78,24 +76,8 @@ class Compare(Screen[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Read the runs once the first frame is on the screen."""
-        self._awake.set()
+        """Narrow margins from the first frame on."""
         self.on_resize()
-        self.call_after_refresh(self._begin)
-
-    def on_unmount(self) -> None:
-        """Let the thread go."""
-        self._stopped.set()
-        self._awake.set()
-        self._wake.set()
-
-    def on_screen_suspend(self) -> None:
-        """Nobody sees this screen: look no more."""
-        self._awake.clear()
-
-    def on_screen_resume(self) -> None:
-        """Look again."""
-        self._awake.set()
 
     def on_resize(self, event: events.Resize | None = None) -> None:
         """Narrow margins on a narrow terminal."""
@@ -108,16 +90,13 @@ class Compare(Screen[None]):
 
     # the thread that reads
 
-    def _begin(self) -> None:
-        self.run_worker(self._watch, thread=True, exit_on_error=False, name="compare", group="watch")
-
-    def _watch(self) -> None:
-        """Read each run once, and again when its files have grown; nothing here touches a widget."""
+    def look(self) -> None:
+        """Read each run once, and again when its files have grown."""
         if self._alone is not None and not self.runs:
             self.runs = beside(self._project, self._alone)
         held: dict[str, tuple[Any, Side]] = {}
         last: object = None
-        while not self._stopped.is_set():
+        for _ in self.looks(LOOK_SECONDS):
             runs, reference = self.runs, self._reference
             for run in runs:
                 now = _stamp(self._project, run)
@@ -131,9 +110,6 @@ class Compare(Screen[None]):
                 except Exception as error:  # one odd run must not end the screen
                     found = Comparison(problems=(f"these runs cannot be compared: {type(error).__name__}: {error}",))
                 self.post_message(Compared(found))
-            self._wake.wait(LOOK_SECONDS)
-            self._wake.clear()
-            self._awake.wait()
 
     def on_compared(self, message: Compared) -> None:
         """Show it."""
@@ -175,14 +151,14 @@ class Compare(Screen[None]):
         """The chosen arm is what the others are compared with."""
         if self.list.arm is not None:
             self._reference = self.list.arm.sides[0].run
-            self._wake.set()
+            self.look_again()
 
     def action_remove(self) -> None:
         """Take the chosen arm out."""
         if self.list.arm is not None and len(self.found.arms) > 1:
             gone = {side.run for side in self.list.arm.sides}
             self.runs = tuple(run for run in self.runs if run not in gone)
-            self._wake.set()
+            self.look_again()
 
     def action_add(self) -> None:
         """One more run."""
@@ -208,7 +184,7 @@ class Compare(Screen[None]):
             self.app.tell(message.why, bad=True)
             return
         self.runs = tuple(dict.fromkeys(message.runs))[:MOST]
-        self._wake.set()
+        self.look_again()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Some of it needs an arm."""

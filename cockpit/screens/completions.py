@@ -172,7 +172,7 @@ class Completions(RunScreen):
         told = f"{short(self.run.id)}   {len(self._rows):,} of {len(index):,}"
         told += "   one prompt through the run" if self._item else ""
         page.show(told=told, filters=self._filters(), chosen=self._at - self._top)
-        key = (tuple(shown), len(index))
+        key = (tuple(shown), index.edition, len(index))
         if key != self._key:
             self._key = key
             self._read(key, index, shown)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,10 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.geometry import Region
 from textual.message import Message
-from textual.screen import Screen
-from textual.worker import Worker, WorkerState
 
 from cockpit.actions import bindings, screen_class, there
 from cockpit.screens.home_places import Legend, places
+from cockpit.screens.watching import Watching
 from cockpit.widgets.journal_tail import JournalTail
 from cockpit.widgets.key_bar import KeyBar
 from cockpit.widgets.live_run import LiveRun
@@ -68,7 +66,7 @@ class SmokeRefused(Message):
     why: str
 
 
-class Home(Screen[None]):
+class Home(Watching):
     """The first screen; it lies under all others."""
 
     CSS_PATH = "home.tcss"
@@ -81,7 +79,6 @@ class Home(Screen[None]):
         super().__init__()
         self._project = project
         self.seen: Overview | None = None
-        self._awake, self._stopped = threading.Event(), threading.Event()
         self._starting = False
 
     def compose(self) -> ComposeResult:
@@ -96,30 +93,12 @@ class Home(Screen[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Look at the project once the first frame is on the screen."""
-        self._awake.set()
+        """Lay the panes."""
         self._lay()
-        self.call_after_refresh(self._begin)
-
-    def on_unmount(self) -> None:
-        """Let the thread go."""
-        self._stopped.set()
-        self._awake.set()
-
-    def on_screen_suspend(self) -> None:
-        """Nobody sees this screen: look no more."""
-        self._awake.clear()
-
-    def on_screen_resume(self) -> None:
-        """Look again."""
-        self._awake.set()
 
     def on_resize(self, event: events.Resize) -> None:
         """Lay the panes anew."""
         self._lay()
-
-    def _begin(self) -> None:
-        self.run_worker(self._watch, thread=True, exit_on_error=False, name="watch", group="watch")
 
     def _lay(self) -> None:
         live = bool(self.seen and self.seen.live)
@@ -136,13 +115,13 @@ class Home(Screen[None]):
 
     # the thread that looks
 
-    def _watch(self) -> None:
-        """Look at the project every second while anybody sees it; nothing here touches a widget."""
+    def look(self) -> None:
+        """Look at the project every second, and less often at the machine."""
         from cockpit.live.overview import Overview, Watcher
 
         watcher, last = Watcher(self._project), None
         machine_at, sampler, first = float("-inf"), None, True
-        while not self._stopped.is_set():
+        for _ in self.looks(LOOK_SECONDS):
             try:
                 seen = watcher.look(NEWEST if first else None)
             except Exception as error:  # whatever is wrong in a folder, home goes on and says so
@@ -157,11 +136,11 @@ class Home(Screen[None]):
                     sampler = Sampler()
                 machine_at = time.monotonic()
                 self.post_message(MachineSeen(sampler.look({}), _free(self._project)))
-            if first and there("monitor"):
-                screen_class("monitor")  # most people open a run next; its modules are read here, not while they wait
-            self._stopped.wait(0.0 if first else LOOK_SECONDS)
-            first = False
-            self._awake.wait()
+            if first:
+                first = False
+                self.look_again()  # at all runs
+                if there("monitor"):
+                    screen_class("monitor")  # most people open a run next: its modules are read before they wait
 
     async def on_project_seen(self, message: ProjectSeen) -> None:
         """Show it."""
@@ -175,7 +154,9 @@ class Home(Screen[None]):
             self._lay()
         if message.seen.live:
             live = self.query_one(LiveRun)
-            await live.show(message.seen.live, charts=(live.styles.height.value if live.styles.height else 0) >= 12)
+            charts = (live.styles.height.value if live.styles.height else 0) >= 12
+            queued = sum(run.place > 0 for run in message.seen.runs)
+            await live.show(message.seen.live, charts=charts, queued=queued)
         for run in message.seen.closed[len(before.closed) if before else 0 :]:
             self.app.tell(f"{run} was not running any more; its entry is closed")
         if message.seen.trouble and (before is None or before.trouble != message.seen.trouble):
@@ -185,11 +166,6 @@ class Home(Screen[None]):
         """Show it."""
         line = self.query_one(MachineLine)
         line.machine, line.disk = message.machine, message.disk
-
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """A thread that died says why; home stays."""
-        if event.state is WorkerState.ERROR:
-            self.app.tell(f"{event.worker.name} stopped: {event.worker.error!r}", bad=True)
 
     # what a person does
 
@@ -267,6 +243,11 @@ class Home(Screen[None]):
         """The chosen run beside others."""
         if not self.app.open("compare", run=self.query_one(RunsList).chosen):
             self.app.tell("Compare two runs with: cockpit show RUN")
+
+    def action_queue(self) -> None:
+        """The runs that wait for their turn."""
+        if not self.app.open("queue"):
+            self.app.tell("See the queue with: cockpit queue")
 
     def action_copy(self) -> None:
         """The chosen run's id, through the terminal (OSC 52), so that it works over ssh."""

@@ -6,7 +6,6 @@ that saves is seen.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -79,7 +78,6 @@ class Journal(Saying):
         self._first = entry
         self._shelf = Shelf(project)
         self._typed, self._asked = "", Asked()
-        self._wake, self._stopped, self._awake = threading.Event(), threading.Event(), threading.Event()
         self._settling: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -95,24 +93,8 @@ class Journal(Saying):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Read the journal once the first frame is on the screen."""
-        self._awake.set()
+        """Lay the panes."""
         self._lay()
-        self.call_after_refresh(self._begin)
-
-    def on_unmount(self) -> None:
-        """Let the thread go."""
-        self._stopped.set()
-        self._awake.set()
-        self._wake.set()
-
-    def on_screen_suspend(self) -> None:
-        """Nobody sees this screen: look no more."""
-        self._awake.clear()
-
-    def on_screen_resume(self) -> None:
-        """Look again."""
-        self._awake.set()
 
     def on_resize(self, event: events.Resize) -> None:
         """Lay the panes anew."""
@@ -142,19 +124,12 @@ class Journal(Saying):
         """Those that the filter lets through."""
         return self.list.seen.items if self.list.seen else ()
 
-    def look_again(self) -> None:
-        """Now, not at the next second."""
-        self._wake.set()
-
     # the threads that read
 
-    def _begin(self) -> None:
-        self.run_worker(self._watch, thread=True, exit_on_error=False, name="journal", group="watch")
-
-    def _watch(self) -> None:
-        """Look at the journal while anybody sees it; nothing here touches a widget."""
+    def look(self) -> None:
+        """Look at the journal when it or the filter has changed."""
         last: tuple[object, ...] = ()
-        while not self._stopped.is_set():
+        for _ in self.looks(LOOK_SECONDS):
             asked = self._asked
             now = (asked, stamp(self._project))
             if now != last:
@@ -165,9 +140,6 @@ class Journal(Saying):
                     self.post_message(FilterRefused(str(error)))
                 except Exception as error:  # whatever is in that file, the screen goes on and says so
                     self.post_message(JournalSeen(Seen(asked=asked, trouble=f"{type(error).__name__}: {error}")))
-            self._wake.wait(LOOK_SECONDS)
-            self._wake.clear()
-            self._awake.wait()
 
     def on_journal_seen(self, message: JournalSeen) -> None:
         """Show it."""
@@ -233,7 +205,7 @@ class Journal(Saying):
     def _ask(self, text: str, asked: Asked) -> None:
         self._typed, self._asked = text, asked
         self.query_one(FilterLine).show(asked=text)
-        self._wake.set()
+        self.look_again()
 
     def action_sort(self) -> None:
         """The next order."""
@@ -295,6 +267,15 @@ class Journal(Saying):
     def on_entry_list_wanted(self, message: EntryList.Wanted) -> None:
         self.action_open()
 
+    def action_diagnose(self) -> None:
+        """What is wrong with the chosen entry's run."""
+        item = self.list.item
+        run = item.row.key.partition("#")[0] if item else ""
+        if item and item.row.kind == "run" and (runs_folder(self._project) / run).is_dir():
+            self.app.open("diagnosis", run=run)
+        elif item:
+            self.app.tell(f"{short(item.row.key)} has no run folder here that could be diagnosed")
+
     def action_open(self) -> None:
         """The run's monitor."""
         item = self.list.item
@@ -335,6 +316,19 @@ class Journal(Saying):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Most of it needs an entry."""
-        if action in ("open", "review", "write", "note", "mark", "compare", "fold", "tag", "read", "export", "copy"):
+        if action in (
+            "open",
+            "review",
+            "write",
+            "note",
+            "mark",
+            "compare",
+            "fold",
+            "tag",
+            "read",
+            "export",
+            "copy",
+            "promote",
+        ):
             return bool(self.list.key)
         return True

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.message import Message
-from textual.screen import Screen
 
 from cockpit.review.reading import Opened
+from cockpit.screens.watching import Watching
 from cockpit.widgets.choose import Choose, Option
 from cockpit.widgets.confirm import Ask
 from cockpit.widgets.writing import Writing
@@ -46,7 +46,7 @@ class Done(Message):
     bad: bool = False
 
 
-class Saying(Screen[None]):
+class Saying(Watching):
     """The part of the journal's screen that writes. The rest of it says which entries are meant, and looks again when told to."""
 
     app: CockpitApp
@@ -65,10 +65,6 @@ class Saying(Screen[None]):
 
     def shown(self) -> tuple[Item, ...]:
         """Every entry that is listed."""
-        raise NotImplementedError
-
-    def look_again(self) -> None:
-        """Something was written."""
         raise NotImplementedError
 
     def action_review(self) -> None:
@@ -107,6 +103,29 @@ class Saying(Screen[None]):
             "words between blanks; -word takes one off",
             lambda item, text: partial(_tag, self._project, item, text),
         )
+
+    def action_promote(self) -> None:
+        """Make what the run taught a known bug of this project: first which settings run into it, then what is wrong with them."""
+        item = self.meant()
+        if item is None:
+            return
+        facts = [
+            ("as", "heal.tau >= 0.5; several between semicolons must all hold"),
+            ("then", "every later checklist stops at it until it is fixed or waived"),
+        ]
+
+        def explained(when: str, cause: str | None) -> None:
+            if cause:
+                self._do(partial(_promote, self._project, item, cause, when))
+
+        def given(when: str | None) -> None:
+            if when:
+                asked = Ask(
+                    f"What is wrong with {plain(when, 40)}?", [("", "whoever meets the rule reads this")], done="write"
+                )
+                self.app.push_screen(asked, partial(explained, when))
+
+        self.app.push_screen(Ask(f"Which settings run into what {item.row.short} taught?", facts, done="next"), given)
 
     def _line(self, asked: str, about: str, made: Callable[[Item, str], Callable[[], str]]) -> None:
         item = self.meant()
@@ -227,6 +246,12 @@ def _note(project: Path, item: Item, text: str) -> str:
 
     note(project, item.row, text)
     return f"noted on {item.row.short}"
+
+
+def _promote(project: Path, item: Item, cause: str, when: str) -> str:
+    from cockpit.review.promoting import promote
+
+    return promote(project, item.row, cause, [one for one in map(str.strip, when.split(";")) if one]).sentence()
 
 
 def _tag(project: Path, item: Item, text: str) -> str:

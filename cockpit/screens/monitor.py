@@ -5,7 +5,6 @@ A reader thread posts what is new; panes are drawn from one frozen Scene on the 
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,14 +14,15 @@ from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
-from textual.worker import Worker, WorkerState
 
 from cockpit.actions import bindings
-from cockpit.live.feed import POLL, Feed, Update
+from cockpit.live.feed import Feed, Update
 from cockpit.live.machine import Machine, Sampler
 from cockpit.live.signals import filtered
 from cockpit.live.texts import Text
+from cockpit.remote.mirror import origin
 from cockpit.screens.controls import Controls
+from cockpit.screens.watching import Watching
 from cockpit.widgets.alerts import AlertsPane
 from cockpit.widgets.barrier import BarrierPane
 from cockpit.widgets.board import MORE, Board
@@ -56,9 +56,9 @@ class EventsArrived(Message):
 
 @dataclass
 class MachineSeen(Message):
-    """The machine was looked at."""
+    """The machine was looked at; None while another machine was not heard of yet."""
 
-    machine: Machine
+    machine: Machine | None
 
 
 @dataclass
@@ -69,7 +69,7 @@ class TextsRead(Message):
     texts: list[Text]
 
 
-class Monitor(Controls):
+class Monitor(Controls, Watching):
     """One run."""
 
     CSS_PATH = "monitor.tcss"
@@ -82,7 +82,6 @@ class Monitor(Controls):
         self._project, self.run = project, run
         self._feed = Feed(project, run, self._publish)
         self._charts = HealCharts()
-        self._stopped = threading.Event()
         self.scene: Scene | None = None
         self.machine: Machine | None = None
         self.chosen, self.probe = "all", PROBES[0]
@@ -117,24 +116,22 @@ class Monitor(Controls):
     def _begin(self) -> None:
         self._feed.start()
         self.set_interval(TICK, self._tick)
-        self._watch_machine()
 
     def _publish(self, update: Update) -> None:
         """In the reader's thread."""
         self.post_message(EventsArrived(update))
 
     def on_unmount(self) -> None:
-        """Let the threads go."""
-        self._stopped.set()
+        """Let the reader go."""
         self._feed.stop()
 
-    @work(thread=True, exclusive=True, group="machine", exit_on_error=False)
-    def _watch_machine(self) -> None:
+    def look(self) -> None:
+        """Look at the machine, and at the run's worker once it is known."""
         sampler = Sampler()
-        while not self._stopped.is_set():
+        for _ in self.looks(MACHINE):
             process = self.scene.update.facts.process if self.scene else {}
-            self.post_message(MachineSeen(sampler.look(process)))
-            self._stopped.wait(MACHINE if self.scene else POLL)
+            elsewhere = origin(self.run)
+            self.post_message(MachineSeen(elsewhere.machine if elsewhere else sampler.look(process)))
 
     # what arrives
 
@@ -145,6 +142,8 @@ class Monitor(Controls):
 
     def _charts_follow(self, update: Update) -> None:
         closed = self.closed
+        if self.scene is None:
+            self.look_again()  # at the machine: whose worker it is, is known now
         self.scene = Scene(update, datetime.now(UTC), self._row)
         self._charts.follow(self.scene)
         self._show()
@@ -201,7 +200,7 @@ class Monitor(Controls):
             return
         count = pane.capacity()
         index = scene.update.texts
-        key = (len(index), scene.round, self.chosen, count)
+        key = (index.edition, len(index), scene.round, self.chosen, count)
         if key == self._texts_key:
             return
         self._texts_key = key
@@ -221,7 +220,7 @@ class Monitor(Controls):
         scene = self.scene
         found = filtered(scene.view, scene.round) if scene else None
         if found is None:
-            return f"{len(scene.update.texts)} so far" if scene else ""
+            return f"{len(scene.update.texts)} so far" if scene and len(scene.update.texts) else ""
         reasons = ", ".join(f"{reason_words(name)} {count}" for name, count in list(found.reasons.items())[:3])
         told = f"{found.kept} kept, {found.dropped} dropped"
         told += f": {reasons}" if reasons else ""
@@ -280,6 +279,12 @@ class Monitor(Controls):
 
             self.app.push_screen(Log(self._project, self.run, latest=self._latest))
 
+    def action_diagnose(self) -> None:
+        """What is wrong with it."""
+        from cockpit.screens.diagnosis import DiagnosisScreen
+
+        self.app.push_screen(DiagnosisScreen(self._project, self.run))
+
     def action_config(self) -> None:
         """The run's config and what is different in it."""
         from cockpit.screens.config import ConfigScreen
@@ -288,10 +293,3 @@ class Monitor(Controls):
 
     def _latest(self) -> Update | None:
         return self.scene.update if self.scene else None
-
-    # what fails
-
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """What a thread could not do is said, and the rest goes on."""
-        if event.state is WorkerState.ERROR:
-            self._tell(f"{event.worker.group}: {event.worker.error}", bad=True)

@@ -76,7 +76,7 @@ class QueueScreen(Watching):
         """The members."""
         return self.query_one(QueueList)
 
-    def watch(self) -> None:
+    def look(self) -> None:
         """Look at the queue every second."""
         last = None
         for _ in self.looks(LOOK_SECONDS):

@@ -7,11 +7,14 @@ import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from engine.contract.files import write_atomic
+from engine.contract.files import windows, write_atomic
 from engine.contract.redact import MASK, SHORTEST, in_urls, names_secret, redact, secret_values
 
 _OPTION = re.compile(r"--?([\w.-]+)(?:=(.*))?", re.DOTALL)
 _ASSIGNED = re.compile(r"([\w.-]+)=(.*)", re.DOTALL)
+
+WINDOW = 1 << 20
+"""Bytes of a log that are looked at together."""
 
 
 def masked(arguments: Sequence[str]) -> list[str]:
@@ -20,27 +23,32 @@ def masked(arguments: Sequence[str]) -> list[str]:
 
 
 def secrets(arguments: Sequence[str], environment: Mapping[str, str]) -> list[str]:
-    """The values to strike out of anything written, longest first."""
+    """The values to strike out of anything written, longest first; of a value of several lines also each line."""
     found = {value for _, values in _split(arguments) for value in values}
     found |= set(secret_values(environment)) | {part for value in environment.values() for part in in_urls(value)}
+    found |= {line.strip() for value in found for line in value.splitlines()}
     return sorted((value for value in found if len(value) >= SHORTEST), key=len, reverse=True)
 
 
-def strike_file(path: Path, values: Sequence[str], largest: int = 50_000_000) -> bool:
-    """Rewrite a log that nobody writes to any more without these values; whether it had to be. A larger one, and anything that is no
-    plain file, is left as it is."""
+def strike_file(path: Path, values: Sequence[str]) -> bool:
+    """Rewrite a log that nobody writes to any more without these values, whatever its size; whether it had to be. What is no plain file
+    is left as it is."""
+
+    changed = False
+
+    def struck(part: bytes) -> bytes:
+        nonlocal changed
+        after = redact(part.decode("utf-8", "surrogateescape"), values).encode("utf-8", "surrogateescape")
+        changed = changed or after != part
+        return after
+
     try:
-        about = path.lstat()
-        if not stat.S_ISREG(about.st_mode) or about.st_size > largest:
-            return False
-        before = path.read_bytes().decode("utf-8", "surrogateescape")
+        plain = stat.S_ISREG(path.lstat().st_mode)
+        if plain:
+            path.open("rb").close()
     except OSError:
         return False
-    after = redact(before, values)
-    if after == before:
-        return False
-    write_atomic(path, after.encode("utf-8", "surrogateescape"))
-    return True
+    return plain and write_atomic(path, map(struck, windows(path, WINDOW)), still=lambda: changed)
 
 
 def _split(arguments: Sequence[str]) -> list[tuple[str, list[str]]]:

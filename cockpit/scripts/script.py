@@ -63,6 +63,7 @@ def describe(command: Sequence[str], *, time_limit: float = 0.0, hang_limit: flo
         argv_hash=_argv_hash(command),
         family=sha256(canonical([program, *rest])),
         arguments=len(command) - 1,
+        secrets=len(masking.secrets(command[1:], {})),
         seed=seed,
         time_limit=time_limit,
         hang_limit=hang_limit,

@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from textual import events
 from textual.message import Message
 
-from cockpit.compare.comparison import HIGHER, LOWER, Against, Arm, Comparison, Difference, Value, named, told
+from cockpit.compare.comparison import Against, Arm, Comparison, Value, named, told
 from cockpit.widgets.entry_text import Form, lay, paragraph
+from cockpit.widgets.intervals import told_rows
 from cockpit.widgets.pane import Pane, Row, heading
-from journal.text import MISSING, RATES, cell, interval, number, plain, short
-
-NAME, LINE = 11, 25
-"""Cells of a metric's name, and of the line that its interval is drawn on."""
+from journal.text import MISSING, cell, interval, number, plain, short
 
 
 class ArmList(Pane, can_focus=True):
@@ -169,62 +167,7 @@ def differences(found: Comparison, against: Against, width: int) -> Iterator[Row
         yield heading(width, title, "no metric in common")
         return
     yield heading(width, title, f"{found.arms[against.arm].sides[0].subject} on {found.split}, 95 %, {against.how}")
-    scales = _scales(against.differences)
-    cells = LINE if width >= 90 else LINE // 2
-    for one in against.differences:
-        yield _difference(one, scales[_family(one.metric)], width, cells)
-
-
-def _difference(one: Difference, scale: float, width: int, cells: int) -> Row:
-    noise = bool(one.noise)
-    row = Row(width).put(2, named(one.metric), "dim" if noise else "text", within=NAME)
-    better = "▴" if one.metric in HIGHER else "▾" if one.metric in LOWER else ""
-    row.put(2 + NAME + 1, better, "axis")
-    at = 2 + NAME + 4
-    if one.low is not None and one.high is not None:
-        for start, words, role in _drawn(one, scale, noise, cells):
-            row.put(at + start, words, role)
-    at += cells + 2
-    row.right(at + 8, number(one.metric, one.value, sign=True), "dim" if noise else "bright", "" if noise else "bold")
-    if one.low is not None and one.high is not None:
-        row.put(at + 10, interval(one.metric, (one.low, one.high), sign=True), "axis")
-        if noise:
-            row.put(at + 29, "○ within noise", "dim")
-    else:
-        row.put(at + 10, "no interval was measured", "dim")
-    return row
-
-
-def _drawn(one: Difference, scale: float, noise: bool, cells: int) -> Iterator[tuple[int, str, str]]:
-    """The interval as a line, its value on it, and the zero."""
-    assert one.low is not None
-    assert one.high is not None
-
-    def cell(value: float) -> int:
-        return round((max(-scale, min(scale, value)) / scale + 1) / 2 * (cells - 1))
-
-    low, high, zero, value = cell(one.low), cell(one.high), cell(0.0), cell(one.value)
-    role = "axis" if noise else "text"
-    for place in range(cells):
-        if place == value:
-            yield place, "○" if noise else "●", "dim" if noise else "bright"
-        elif place == zero:
-            yield place, "┼" if low <= place <= high else "│", "axis"
-        elif low <= place <= high:
-            yield place, "─", role
-
-
-def _scales(found: tuple[Difference, ...]) -> dict[str, float]:
-    """The half-width of the line for each kind of number."""
-    scales: dict[str, float] = {}
-    for one in found:
-        ends = [abs(end) for end in (one.low, one.high, one.value) if end is not None]
-        scales[_family(one.metric)] = max(scales.get(_family(one.metric), 1e-6), *ends)
-    return scales
-
-
-def _family(metric: str) -> str:
-    return "rate" if metric in RATES else "ppl" if metric.startswith("tail_ppl") else "nats"
+    yield from told_rows(against.differences, width)
 
 
 def settings(found: Comparison, width: int) -> Iterator[Row]:

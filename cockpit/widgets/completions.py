@@ -159,6 +159,14 @@ def _blocks(texts: Sequence[Text], width: int, height: int) -> list[Row]:
     return rows
 
 
+def _ppl(value: float | None) -> str:
+    """In house style up to 9,999; above that its power of ten, 4e4, so that it stays in its column."""
+    if value is None or value < 9999.5:
+        return number("tail_ppl", value)
+    head, _, power = f"{value:.0e}".partition("e")
+    return f"{head}e{int(power)}"
+
+
 def line(text: Text, width: int, name_width: int = 12, *, subject: bool = False) -> Row:
     """One completion in one row."""
     row = Row(width)
@@ -174,7 +182,7 @@ def line(text: Text, width: int, name_width: int = 12, *, subject: bool = False)
         row.put(2, plain(text.subject, 12) + where, "dim", within=name_width - 1)
     at = name_width + 2
     row.put(at, "κ", "dim").put(at + 2, f"{text.dose:.2f}", "text" if text.dose else "dim")
-    row.right(at + 12, number("tail_ppl", text.tail_ppl)).put(at + 13, "ppl", "dim")
+    row.right(at + 12, _ppl(text.tail_ppl)).put(at + 13, "ppl", "dim")
     dropped = trained and not text.kept
     row.put(at + 19, plain(text.text, 600) or EMPTY, "dim" if dropped else "text")
     return row

@@ -16,7 +16,8 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from cockpit.widgets.config_knobs import Knob, as_text, knobs, matching
+from cockpit.preflight.knob_text import as_text
+from cockpit.widgets.config_knobs import Knob, knobs, matching
 from cockpit.widgets.line import BRIGHT, LABEL, RULE, STRONG, VALUE, heading, line, pad, stack
 from cockpit.widgets.wrapping import wrap
 from journal.text import plain

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from functools import cache
-from typing import Any, Literal, NamedTuple, get_args, get_origin
+from typing import Literal, NamedTuple, get_args, get_origin
 
 from engine.contract.config import Config
 from engine.contract.distance import weight
-from journal.text import plain
 
 _BOUNDS = (("ge", "at least"), ("gt", "above"), ("le", "at most"), ("lt", "below"), ("min_length", "not empty"))
 
@@ -99,19 +98,6 @@ def matching(letters: str, changed: Collection[str] = ()) -> list[Knob]:
             continue
         found.append((rank, knob.name not in changed, -weight(knob.name), knob))
     return [k for *_, k in sorted(found, key=lambda f: f[:3])]
-
-
-def as_text(value: Any) -> str:
-    """A value as it is typed and as TOML has it; – when there is none."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(as_text, value))}]"
-    return plain(str(value), 60)
 
 
 def as_toml(knob: Knob, text: str) -> str:

@@ -286,7 +286,10 @@ class _Plot:
 
     def ticks(self) -> None:
         """Labels in the left columns, right-aligned on the row of their tick."""
-        show = self.model.tick
+        show, curves = self.model.tick, self.model.curves
+        if self.rows == 1 and curves and len(name := curves[0].label) < self.model.left:
+            self.canvas.text(self.top, self.model.left - len(name) - 1, name, "dim")  # a lone tick would say less
+            return
         for value, row, text in self.scale.ticks():
             words = show(value) if show else text
             self.canvas.text(self.top + self.rows - 1 - row // ROWS, self.left - 1 - len(words), words, "dim")

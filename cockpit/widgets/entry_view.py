@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
+from cockpit.review.differences import is_course
 from cockpit.review.reading import Opened
+from cockpit.widgets.entry_charts import chart_rows
 from cockpit.widgets.entry_list import REVIEW
 from cockpit.widgets.entry_text import LABEL, Form, clean, lay, paragraph, wrap
 from cockpit.widgets.pane import Pane, Row
 from journal.text import plain, short, unquoted
+
+CHART = 38
+"""Cells of the charts of an entry."""
+BESIDE = 100
+"""Cells of an entry from which on they stand beside its words."""
 
 
 class EntryText(Pane):
@@ -103,11 +111,35 @@ def entry_rows(opened: Opened, form: Form) -> Iterator[Row]:
             yield made.put(0, "!", "warn") if number == 0 else made
     yield Row(form.width)
     body = opened.text.split("\n", 1)[1] if opened.text.startswith("## ") else opened.text
-    yield from lay(body.strip("\n"), form)
+    yield from _body(body.strip("\n"), form)
     yield from _said(opened, form)
     if opened.prose is not None and opened.prose.text.strip():
         yield Row(form.width)
         yield from _yours(opened.prose.text, form)
+
+
+def _body(text: str, form: Form) -> Iterator[Row]:
+    """What the run wrote; its differences are drawn beside what was asked, or below the table where there is no room beside."""
+    drawn = list(chart_rows(text, min(form.width, CHART)))
+    if drawn:
+        text = "\n".join(line for line in text.split("\n") if not is_course(line))
+    head, table = text, ""
+    if (at := text.find("\n|")) >= 0:
+        head, table = text[: at + 1].rstrip("\n"), text[at + 1 :]
+    if form.width < BESIDE or not drawn:
+        table, _, rest = table.partition("\n\n")
+        yield from lay(head + "\n\n" + table, form)
+        if drawn:
+            yield from (Row(form.width), *drawn)
+        yield from lay("\n" + rest, form)
+        return
+    left = lay(head, Form(form.width - CHART - 4, form.opened))
+    for mine, theirs in zip_longest(left, drawn):
+        row = Row(form.width)
+        row.parts += mine.parts if mine else []
+        row.parts += [part._replace(column=part.column + form.width - CHART) for part in theirs.parts] if theirs else []
+        yield row
+    yield from lay("\n" + table, form)
 
 
 def _standing(opened: Opened, form: Form) -> Row:

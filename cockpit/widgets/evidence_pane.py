@@ -12,9 +12,10 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from cockpit.preflight.drafts import Check
+from cockpit.preflight.knob_text import as_text
 from cockpit.theme import ascii_only
 from cockpit.widgets.checklist_items import Item
-from cockpit.widgets.config_knobs import as_text, knob_of
+from cockpit.widgets.config_knobs import knob_of
 from cockpit.widgets.line import BRIGHT, LABEL, RULE, STRONG, VALUE, cut, heading, line, pad, stack
 from cockpit.widgets.wrapping import wrap
 from engine.contract.distance import Near
@@ -177,7 +178,7 @@ def _nearest(check: Check, width: int) -> Iterator[Content]:
     chosen = known.prior.comparator.id if known.prior.comparator else ""
     if not known.near:
         yield heading("Nearest earlier runs", "", width)
-        yield line((f"None is near this one; {len(known.prior.runs)} finished runs were looked at.", LABEL))
+        yield line((f"None is near this one, of {len(known.prior.runs)} finished.", LABEL))
         yield Content("")
         return
     yield heading("Nearest earlier runs", "", width, line(("space chooses", LABEL)))
@@ -241,16 +242,17 @@ def _changes(check: Check, width: int) -> Iterator[Content]:
 def _table(rows: list[tuple[str, str, str]], width: int) -> Iterator[Content]:
     """Knob, before, after, unit."""
     first = min(30, max((cell_len(k) for k, _, _ in rows), default=0) + 2)
-    room = max(6, (width - first - 4) // 3)
-    before = min(room, max((cell_len(b) for _, b, _ in rows), default=0))
-    after = min(room, max((cell_len(a) for _, _, a in rows), default=0))
+    before, after = (max((cell_len(row[n]) for row in rows), default=0) for n in (1, 2))
+    if first + before + 3 + after > width:
+        before = min(before, max(6, (width - first - 3) // 2))
+        after = min(after, max(6, width - first - 3 - before))
     for name, then, now in rows:
         known = knob_of(name)
         unit = known.unit if known else ""
-        left = max(0, width - first - before - after - 6)
+        fits = first + before + 3 + after + 2 + cell_len(unit) <= width
         yield line(
             (pad(name, first), VALUE), (pad(then, before, right=True), LABEL), (" → ", LABEL),
-            (pad(now, after, right=True), STRONG), ("  " + cut(unit, left) if left > 3 else "", LABEL),
+            (pad(now, after, right=True), STRONG), (f"  {unit}" if unit and fits else "", LABEL),
         )  # fmt: skip
 
 

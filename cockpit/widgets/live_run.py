@@ -30,6 +30,7 @@ class LiveHead(Widget):
 
     DEFAULT_CSS = "LiveHead { height: 4; text-wrap: nowrap; text-overflow: ellipsis; }"
     runs: reactive[tuple[RunRow, ...]] = reactive(())
+    queued: reactive[int] = reactive(0)
 
     def render(self) -> Content:
         """The lines that fit."""
@@ -38,7 +39,7 @@ class LiveHead(Widget):
         width, height = self.size
         run = self.runs[0]
         assert run.pulse is not None
-        note = f"{len(self.runs)} running"
+        note = f"{len(self.runs)} running{f', {self.queued} queued' if self.queued else ''}"
         left = run.pulse.left
         right = line(("left ", LABEL), (duration(left), STRONG)) if left is not None else Content("")
         lines = [heading("Live", note, width, right), self._run(run, run.pulse, width), *self._rounds(run.pulse, width)]
@@ -133,9 +134,9 @@ class LiveRun(Vertical):
         """The head alone; charts come with the first run."""
         yield self._head
 
-    async def show(self, runs: tuple[RunRow, ...], *, charts: bool) -> None:
-        """Show the first of these runs."""
-        self._head.runs = runs
+    async def show(self, runs: tuple[RunRow, ...], *, charts: bool, queued: int = 0) -> None:
+        """Show the first of these runs; `queued` wait for their turn."""
+        self._head.runs, self._head.queued = runs, queued
         pulse = runs[0].pulse if runs else None
         if pulse is None:
             return

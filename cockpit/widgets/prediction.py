@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from cockpit.widgets.bar import interval_bar
 from cockpit.widgets.pane import Pane, Row, heading
 from cockpit.widgets.scene import Scene
-from journal.text import RATES, label, number, plain
+from journal.text import MISSING, RATES, label, number, plain
 
 SIGN = {"met": ("✓", "ok"), "missed": ("✗", "bad"), "pending": ("·", "dim"), "none": ("", "dim")}
 OPS = {">=": "≥", "<=": "≤", ">": ">", "<": "<"}
@@ -84,7 +84,9 @@ class PredictionPane(Pane):
         if sign:
             row.right(width - len(word) - 1, sign, role)
         value = number(found.metric, found.value, sign=found.change)
-        row.then(f"{value} {found.where}" if found.value is not None else "not measured yet", "text", gap=3)
+        told, role = (f"{value} {found.where}", "text") if found.value is not None else (MISSING, "dim")
+        if row.end + 3 + len(told) < width - len(word) - 3:
+            row.then(told, role, gap=3)
         rows += [row, _line(found, width, judged.state)]
         rows.append(Row(width).put(0, f"due on {plain(str(asked.get('split', '')), 12)}, {due}", "dim"))
         rows[-1].right(width, f"confidence {number('trait_rate', asked.get('confidence'))}", "dim")

@@ -203,7 +203,8 @@ def _cell(name: str, row: RunRow, width: int, here: bool) -> list[tuple[str, str
         case "preset":
             return [(pad(row.preset, width - 1) + " ", LABEL)]
         case "question":
-            style = "italic $dim" if row.smoke else LABEL if row.status == "stopped" else BRIGHT if here else VALUE
+            quiet = row.status == "stopped" or row.place
+            style = "italic $dim" if row.smoke else LABEL if quiet else BRIGHT if here else VALUE
             text = f"smoke · {row.preset}" if row.smoke else row.question
             return [(pad(text, width - GAP) + " " * GAP, style)]
         case "track":
@@ -219,13 +220,14 @@ def _cell(name: str, row: RunRow, width: int, here: bool) -> list[tuple[str, str
 
 
 def _state(row: RunRow, width: int) -> list[tuple[str, str]]:
-    if row.live:
-        sign = {"paused": ("‖", VALUE), "starting": ("○", LABEL)}.get(row.state, ("●", "$ok"))
+    if not row.status:
+        sign = {"paused": ("‖", VALUE), "starting": ("○", LABEL), "queued": ("○", LABEL)}.get(row.state, ("●", "$ok"))
     elif row.failed:
         sign = ("✗", "$bad")
     else:
         sign = ("✓", "$ok") if row.status == "success" else ("·", LABEL)
-    return [sign, (" " + pad(row.state, width - 2), BRIGHT if row.live else LABEL)]
+    words = f"{row.state} {row.place}" if row.place else row.state
+    return [sign, (" " + pad(words, width - 2), BRIGHT if row.live else LABEL)]
 
 
 def _track(row: RunRow, width: int) -> list[tuple[str, str]]:

@@ -51,7 +51,13 @@ class Scene:
         """Seconds since the last event of a live run; None when it is over or none came yet."""
         if self.update.ended or not self.view.last_at:
             return None
-        return max((self.now - utc(self.view.last_at)).total_seconds(), 0.0)
+        ahead = self.update.facts.origin.skew if self.update.facts.origin else 0.0
+        return max((self.now - utc(self.view.last_at)).total_seconds() + ahead, 0.0)
+
+    @property
+    def reached(self) -> bool:
+        """Whether the machine of the run can be read now."""
+        return self.update.facts.origin is None or self.update.facts.origin.reached
 
     @property
     def elapsed(self) -> float:
@@ -72,14 +78,19 @@ class Scene:
     def state(self) -> tuple[str, str, str]:
         """The run's state as (sign, its role, word)."""
         status, facts = self.update.status, self.update.facts
+        where = f" on {plain(facts.origin.host, 20)}" if facts.origin else ""
         if status:
             good = status == "success"
-            return ("✓", "ok", status) if good else ("✗", "bad", status)
+            return ("✓", "ok", status + where) if good else ("✗", "bad", status + where)
+        if facts.origin and not self.reached:
+            return "○", "warn", f"{plain(facts.origin.host, 20)} out of reach"
         if not facts.process:
-            return "○", "dim", "starting"
+            return "○", "dim", f"starting{where}"
         if not facts.alive:
-            return "✗", "bad", "its processes are gone"
+            return "✗", "bad", f"its processes are gone{where}"
         if self.view.paused:
-            return "‖", "bright", "paused"
+            return "‖", "bright", f"paused{where}"
+        if where:
+            return "●", "ok", f"running{where}"
         host = facts.process.get("host")
         return "●", "ok", "running" if host == processes.host() else f"running on {plain(str(host), 20)}"

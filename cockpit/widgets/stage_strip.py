@@ -212,7 +212,10 @@ def _gate(row: Row, column: int, end: int, gate: Gate, *, now: bool, evidence: b
     row.put(column + 2, words, "text" if strong else "dim", within=end - column - 2)
     if evidence and gate.state != "pending":
         at = column + 2 + len(words) + 2
-        row.put(at, gate.evidence, "dim", within=end - at)
+        parts = gate.evidence.split(", ")
+        while len(parts) > 1 and len(", ".join(parts)) > end - at:
+            parts.pop()
+        row.put(at, ", ".join(parts), "dim", within=end - at)
 
 
 def _narrow(scene: Scene, width: int) -> list[Row]:

@@ -31,7 +31,8 @@ def _title(row: Row, scene: Scene, width: int, margin: int) -> Row:
     end = width - margin
     sign, role, word = scene.state
     quiet = scene.quiet
-    if quiet is not None and quiet >= QUIET and not scene.view.paused:
+    told = (quiet or 0.0) >= QUIET and not scene.view.paused
+    if quiet is not None and (told or not scene.reached):
         word = f"{word}, last event {duration(quiet)} ago" if not narrow else f"{word}, quiet {duration(quiet)}"
     row.right(end, word, "text")
     row.right(end - len(word) - 1, sign, role)

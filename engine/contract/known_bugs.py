@@ -161,8 +161,8 @@ def inert_barrier(config: Config, facts: ModelFacts, prior: Prior) -> Hit | None
         return Hit(
             rule="KB20",
             symptom="the barrier never fires and the coherence floor stops round 1",
-            cause=f"tau {heal.tau:g} is above the operating KL {run.operating_kl:.2f} nats measured in run {run.id}",
-            fix=f"heal.tau below {run.operating_kl:.2f}",
+            cause=f"tau {heal.tau:g} is above the operating KL {run.operating_kl:.2g} nats measured in run {run.id}",
+            fix=f"heal.tau below {run.operating_kl:.2g}",
             knobs=["heal.tau"],
         )
     return None

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
 
 Floats = NDArray[np.float64]
 
@@ -64,6 +63,8 @@ def wilson(successes: int, trials: int, level: float = 0.95) -> Interval:
     """Wilson score interval of a rate; (0, 0, 1) for no trials. 61 of 64 gives .87 to .99."""
     if trials == 0:
         return Interval(0.0, 0.0, 1.0)
+    from scipy.special import ndtri  # a quarter of a second that most commands can do without
+
     z = float(ndtri(0.5 + level / 2))
     rate = successes / trials
     centre = (rate + z * z / (2 * trials)) / (1 + z * z / trials)
@@ -76,6 +77,8 @@ def t_interval(members: Sequence[float], level: float = 0.95) -> Interval:
     x = np.asarray(members, dtype=np.float64)
     if x.size < 2:
         raise ValueError("a t interval needs at least two seeds")
+    from scipy.special import stdtrit
+
     half = float(stdtrit(x.size - 1, 0.5 + level / 2)) * float(x.std(ddof=1)) / float(np.sqrt(x.size))
     mean = float(x.mean())
     return Interval(mean, mean - half, mean + half)
@@ -95,6 +98,8 @@ def welch(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> Interv
         return Interval(change, change, change)
     p, q = u / widest, v / widest  # scaled, so that the squares of tiny variances do not vanish
     freedom = (p + q) ** 2 / (p * p / (x.size - 1) + q * q / (y.size - 1))
+    from scipy.special import stdtrit
+
     half = float(stdtrit(freedom, 0.5 + level / 2)) * float(np.sqrt(u + v))
     return Interval(change, change - half, change + half)
 

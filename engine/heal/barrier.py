@@ -4,8 +4,8 @@
     mean   = sum_t kl_t / T                rmse = sqrt(sum_t kl_t^2 / T + eps)
     p95    = 95th percentile over t        max  = largest over t
 
-Everything in fp32 (KB23), per sample, so that tau means the same at any batch size (KB30). eps inside the root keeps the gradient finite
-at B = 0, where every kl_t is 0 (KB22)."""
+Everything in fp32 or wider (KB23), per sample, so that tau means the same at any batch size (KB30). eps inside the root keeps the gradient
+finite at B = 0, where every kl_t is 0 (KB22)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _EPS = 1e-12
 
 
 def log_probs(logits: Float[Tensor, "n v"]) -> Float[Tensor, "n v"]:
-    """Log-probabilities in fp32."""
-    return F.log_softmax(logits.float(), dim=-1)
+    """Log-probabilities, in fp32 unless the logits are wider."""
+    return F.log_softmax(logits.to(torch.promote_types(logits.dtype, torch.float32)), dim=-1)
 
 
 def position_kl(student: Float[Tensor, "n v"], reference: Float[Tensor, "n v"], divergence: str) -> Float[Tensor, " n"]:
@@ -49,6 +49,17 @@ def aggregate(kl: Float[Tensor, " n"], lengths: Sequence[int], how: str) -> Floa
 def barrier(d: Float[Tensor, " b"], tau: float, lam: float) -> Float[Tensor, " b"]:
     """lam * relu(D - tau) of each sample, in nats."""
     return lam * F.relu(d - tau)
+
+
+def position_weights(
+    kl: Float[Tensor, " n"], lengths: Sequence[int], how: str, tau: float, lam: float
+) -> Float[Tensor, " n"]:
+    """w_t = d(sum_i lam relu(D_i - tau)) / d(kl_t): what the barrier makes of each position's KL; 0 all over a sample that is below tau."""
+    leaf = kl.detach().requires_grad_(True)
+    with torch.enable_grad():
+        total = barrier(aggregate(leaf, lengths, how), tau, lam).sum()
+        (weights,) = torch.autograd.grad(total, leaf)
+    return weights
 
 
 def round_lam(lam: float, round_number: int, power: float) -> float:

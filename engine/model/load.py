@@ -143,10 +143,16 @@ def fingerprint(loaded: Loaded) -> Tensor:
 
 
 def final_logits(model: PreTrainedModel, h: Tensor) -> Tensor:
-    """Logits in fp32 from final hidden states [..., d], with the architecture's final softcap where it has one."""
-    out = model.get_output_embeddings()(h).float()
-    cap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
-    return torch.tanh(out / cap) * cap if cap else out
+    """Logits in fp32 (fp64 of an fp64 head) from final hidden states [..., d], with the architecture's final softcap where it has one."""
+    out = model.get_output_embeddings()(h)
+    out = out.to(torch.promote_types(out.dtype, torch.float32))
+    cap = softcap(model)
+    return out if cap is None else torch.tanh(out / cap) * cap
+
+
+def softcap(model: PreTrainedModel) -> float | None:
+    """The final softcap of the architecture, in nats; None where it has none."""
+    return getattr(model.config.get_text_config(), "final_logit_softcapping", None) or None
 
 
 @torch.no_grad()

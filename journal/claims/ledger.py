@@ -13,7 +13,8 @@ from engine.contract.errors import BadInput, Refused
 from engine.contract.events import now
 from engine.contract.hashes import canonical, code_hash, sha256
 from engine.contract.rundir import RunDir, new_run_id, runs_folder
-from journal.book import Book, Text
+from journal.blocks import Text
+from journal.book import Book
 from journal.card import embed
 from journal.claims import text
 from journal.claims.check import Finding, examine

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from engine.contract.errors import BadInput
-from engine.contract.events import AnyEvent, Evaluated, VectorExtracted, decode
+from engine.contract.events import AnyEvent, Evaluated, RunResumed, VectorExtracted, decode
 from engine.contract.hashes import sha256
 from engine.contract.resolve import from_table
 from engine.contract.rundir import RunDir, all_runs
@@ -194,19 +194,23 @@ def _member(
 
 
 def _lines(path: Path, attempt: int) -> list[tuple[int, bytes, AnyEvent]]:
-    """(line number, bytes, event) of the evaluations and vectors of one attempt; torn and foreign lines are no events."""
+    """(line number, bytes, event) of the evaluations and vectors that hold after an attempt; torn and foreign lines are no events."""
     found: list[tuple[int, bytes, AnyEvent]] = []
     if not path.exists():
         return found
     with path.open("rb") as f:
         for n, line in enumerate(f, 1):
-            if b'"evaluated"' not in line and b'"vector_extracted"' not in line:
+            if not any(kind in line for kind in (b'"evaluated"', b'"vector_extracted"', b'"run_resumed"')):
                 continue
             try:
                 event = decode(line)
             except msgspec.DecodeError:
                 continue
-            if event.attempt == attempt and isinstance(event, (Evaluated, VectorExtracted)):
+            if event.attempt > attempt:
+                continue
+            if isinstance(event, RunResumed):
+                found = [row for row in found if row[0] <= event.holds]
+            elif isinstance(event, (Evaluated, VectorExtracted)):
                 found.append((n, line, event))
     return found
 
@@ -262,7 +266,9 @@ def _unfit(record: Record, q: Question) -> list[str]:
     if record.smoke:
         why.append("is a smoke run, which is no result")
     if record.lineage:
-        why.append(f"is a fork of {record.lineage.parent}: what came before {record.lineage.place} was another config's")
+        why.append(
+            f"is a fork of {record.lineage.parent}: what came before {record.lineage.place} was another config's"
+        )
     if record.touched:
         why.append("was touched: knobs were set while it ran")
     if record.provenance.get("dirty", True):

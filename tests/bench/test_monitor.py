@@ -16,8 +16,8 @@ from cockpit.screens.monitor import Monitor
 from cockpit.theme import register
 from engine.contract import events as e
 from engine.contract.rundir import RunDir, runs_folder
+from tests.makings import RECORDED
 
-RECORDED = Path(__file__).parents[1] / "data/runs/20261121T082221-nano-care-gqqg"
 EVENTS = 200_000
 
 

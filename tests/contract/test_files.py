@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import resource
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from engine.contract.files import append_line, contains, write_atomic
+from engine.contract.files import append_line, windows, write_atomic
 
 
 @contextmanager
@@ -43,11 +46,13 @@ def test_a_file_has_the_permissions_of_the_umask(mask: int, mode: int, tmp_path:
     assert stat.S_IMODE((tmp_path / "x.json").stat().st_mode) == mode
 
 
-@pytest.mark.parametrize("before", [0, 1, 60, 61, 64, 119, 127, 128, 200])
-def test_bytes_are_found_wherever_the_windows_of_reading_end(tmp_path: Path, before: int) -> None:
-    path = tmp_path / "large"
-    assert not contains(path, b"wanted", window=64)
-    path.write_bytes(b"w" * before + b"wanted" + b"wante" * 30)
-    assert contains(path, b"wanted", window=64)
-    path.write_bytes(b"wante" * 100)
-    assert not contains(path, b"wanted", window=64)
+@given(st.lists(st.sampled_from([b"\n", b"a", b"bc" * 9])).map(b"".join), st.integers(1, 40))
+def test_windows_are_the_file_cut_at_ends_of_lines(data: bytes, size: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "file"
+        assert list(windows(path)) == []
+        path.write_bytes(data)
+        found = list(windows(path, size))
+    assert b"".join(found) == data
+    assert all(part.endswith(b"\n") for part in found[:-1])
+    assert all(found)

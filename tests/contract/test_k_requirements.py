@@ -16,6 +16,7 @@ TESTS: dict[str, list[str]] = {
     "K0": [
         f"{PREFLIGHT}::test_every_item_refuses_placeholders",
         "journal/test_entry.py::test_the_entry_shows_question_math_prediction_and_verdict",
+        "journal/test_entry.py::test_k0_the_formula_ends_before_what_is_unnecessary_begins",
     ],
     "K1": [
         f"{PREFLIGHT}::test_k1_the_tokenizer_type_must_be_the_models",

@@ -230,6 +230,7 @@ def test_k9_a_blocked_checklist_is_never_sealed(spoilt: Spoil, facts: ModelFacts
         ({"waivers": [{"rul": "KB1"}]}, "waivers.rule"),
         ({"axes": ["heal.tua"]}, "heal.tau"),
         ({"axes": ["model.id"]}, "one model"),
+        ({"axes": ["run.smoke"]}, "a smoke run carries no claim"),
         ({"init": {"rank": "eight"}}, "init.rank"),
         ({"question": "why"}, "question"),
     ],

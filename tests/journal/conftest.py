@@ -13,7 +13,6 @@ import pytest
 
 from engine.contract import events as e
 from engine.contract.answers import parse_answers
-from engine.contract.facts import ModelFacts
 from engine.contract.files import append_line, read_json, write_json
 from engine.contract.preflight import seal
 from engine.contract.prior import Prior
@@ -23,29 +22,7 @@ from engine.contract.runfile import RunFile
 from journal.book import Book
 from journal.record import load_record
 from journal.write import close_entry
-
-EXAMPLE = Path(__file__).parents[2] / "examples/preflight/nano-care.toml"
-FACTS = msgspec.convert(
-    dict.fromkeys(ModelFacts.__struct_fields__, 8)
-    | {
-        "id": "nano", "family": "nano", "tokenizer_class": "T", "tokenizer_type": "bpe", "tokenizer_hash": "a" * 64,
-        "chat_template": True, "system_role": True, "model_class": "LlamaForCausalLM", "source_file": "m.py",
-        "source_version": "transformers 5", "commit": "b" * 40, "model_hash": "c" * 64, "parameters": 1_771_648,
-        "pretrained": True, "cuda": False, "packages": {},
-    },
-    ModelFacts,
-)  # fmt: skip
-STARTED = e.RunStarted(
-    run="x", config_hash="x", family_hash="x", code_hash="x", preflight_hash="x", seed=42, device="cpu",
-    model_class="LlamaForCausalLM", parameters=1_771_648, trainable=151_552,
-)  # fmt: skip
-
-
-def evaluated(subject: str, trait: float, split: str = "test", **more: Any) -> e.Evaluated:
-    metrics = {"trait_rate": trait, "benign_rate": 0.97, "tail_ppl": 1.2, "capability": 1.0, "care_nats": -1.3}
-    ci = {name: (value - 0.05, value + 0.05) for name, value in metrics.items()}
-    return e.Evaluated(subject=subject, split=split, metrics=metrics, ci=ci, n=dict.fromkeys(metrics, 400), **more)  # type: ignore[arg-type]
-
+from tests.makings import EXAMPLE, FACTS, STARTED, evaluated
 
 Maker = Callable[..., RunDir]
 

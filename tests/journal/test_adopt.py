@@ -13,7 +13,8 @@ from cockpit.cli.main import run
 from engine.contract.errors import BadInput
 from journal.adopt import adopt, read
 from journal.audit import check
-from journal.book import Book, parse
+from journal.blocks import parse
+from journal.book import Book
 from journal.fields import FIELDS
 from journal.index import entries
 

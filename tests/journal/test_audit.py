@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from cockpit.cli.main import run
 from engine.contract.files import read_json, write_json
 from journal.audit import check
-from journal.book import NAME, Book, Text, parse, render
+from journal.blocks import Text, parse, render
+from journal.book import NAME, Book
 from journal.record import load_record
 from journal.write import close_entry
 

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.contract.errors import BadInput
-from journal.book import NAME, Book, Text, block_of, entry_key, parse, render
+from journal.blocks import Text, block_of, parse, render
+from journal.book import NAME, Book, entry_key
 
 KEY = "20260604T101347-nano-care-k3f9"
 ENTRY = Text("## 2026-06-04 (a) · running · [exploratory]", "**Asked.** Why?\n")

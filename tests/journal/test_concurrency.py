@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from journal.book import Book, Text, parse
+from journal.blocks import Text, parse
+from journal.book import Book
 
 FORK = multiprocessing.get_context("fork")
 

@@ -14,12 +14,13 @@ from engine.contract import events as e
 from engine.contract.files import read_json, write_json
 from engine.contract.preflight import seal_hash
 from engine.contract.rundir import RunDir
-from journal.book import Book, parse
+from journal.blocks import parse
+from journal.book import Book
 from journal.entry import body, heading, ledger, title
 from journal.fields import FIELDS, NOT_MEASURED, sixteen
 from journal.index import entries, find_entry
 from journal.record import load_record
-from journal.text import plain, quoted, unquoted
+from journal.text import plain, quoted, stopped, unquoted
 from journal.verdict import verdict
 from journal.write import close_entry, open_entry
 
@@ -213,3 +214,7 @@ def test_a_torn_line_and_garbage_in_the_events_do_not_hide_the_rest(make_run: Ma
     record = load_record(folder)
     assert record.row("base", "test") is not None
     assert record.started is not None
+
+
+def test_k0_the_formula_ends_before_what_is_unnecessary_begins() -> None:
+    assert [stopped(text) for text in ("nll + kl", "nll.", "nll…")] == ["nll + kl.", "nll.", "nll…"]

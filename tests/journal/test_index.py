@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from engine.contract.errors import BadInput
 from journal import index
-from journal.book import NAME, Book, Text, parse
+from journal.blocks import Text, parse
+from journal.book import NAME, Book
 from journal.card import embed, extract, without
 from journal.index import entries, find_entry, pages, rows
 
@@ -118,9 +119,8 @@ def test_a_project_that_cannot_be_written_is_read_all_the_same(tmp_path: Path) -
 def test_nothing_in_the_index_can_run_code(tmp_path: Path) -> None:
     add(Book(tmp_path), "run-a")
     rows(tmp_path)
-    made = list((tmp_path / "runs/.index").iterdir())
-    assert [p.name for p in made] == ["journal.json"]
-    assert made[0].read_bytes().partition(b"\n")[2].startswith(b"{")
+    assert sorted(p.name for p in (tmp_path / "runs/.index").iterdir()) == [".gitignore", "journal.json"]
+    assert (tmp_path / "runs/.index/journal.json").read_bytes().partition(b"\n")[2].startswith(b"{")
 
 
 def test_an_entry_has_the_text_that_a_person_reads(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from journal.book import Book, Text
+from journal.blocks import Text
+from journal.book import Book
 from journal.prior import SHOWN, notes_hash, search
 
 QUESTION = "A tighter barrier undoes the trait without buying coherence."
@@ -87,7 +88,8 @@ def test_no_bytes_and_no_question_make_the_search_fail(tmp_path: Path, note: byt
 
 def test_a_large_journal_is_searched_quickly(tmp_path: Path) -> None:
     """Linear in the file: a quadratic search takes minutes here."""
-    from journal.book import NAME, render
+    from journal.blocks import render
+    from journal.book import NAME
 
     blocks = (
         render(f"20260101T000000-x-{n}", Text("", "- a ledger line\n")) + b"\nprose on tau here\n" for n in range(5000)

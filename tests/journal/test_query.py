@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from cockpit.cli.main import run
 from engine.contract.errors import BadInput
+from journal.adopt import adopt
 from journal.condition import Condition, holds, parse
-from journal.query import day
+from journal.index import find_row, rows
+from journal.query import day, items
 
 Logged = Callable[..., str]
 Listed = Callable[..., list[str]]
@@ -162,3 +164,13 @@ def test_days_can_be_named() -> None:
     ]  # fmt: skip
     with pytest.raises(BadInput, match="is no day"):
         day("2026-13-01", today)
+
+
+def test_what_was_adopted_stands_among_runs_of_its_day_and_is_never_the_last(logged: Logged, tmp_path: Path) -> None:
+    newer, older = logged("k3f9", day=5), logged("p0aa", day=3)
+    (tmp_path / "old.csv").write_text("name,date\nold,2026-06-04\nolder,2026-06-01\n")
+    first, second = (taken.key for taken in adopt(tmp_path, tmp_path / "old.csv", write=True))
+    found = rows(tmp_path)
+    assert [item.row.key for item in items(found, {})] == [newer, first, older, second]
+    assert find_row(found, "last", tmp_path).key == newer
+    assert find_row(found, f"-{first[-20:]}", tmp_path).key == first

@@ -11,7 +11,8 @@ from cockpit.cli.main import run
 from cockpit.runs.reconcile import reconcile
 from engine.contract.files import read_json, write_json
 from engine.contract.rundir import RunDir
-from journal.book import Book, parse
+from journal.blocks import Text, parse, render
+from journal.book import Book
 from journal.rebuild import compare, rebuild
 from journal.record import load_record
 from journal.write import close_entry, open_entry
@@ -65,6 +66,20 @@ def test_an_entry_that_says_other_than_its_folder_is_put_right(closed: RunDir, t
     assert Book(tmp_path).read().endswith(PROSE)
 
 
+def test_other_words_for_the_same_numbers_are_no_difference_and_are_put_right_when_asked(
+    closed: RunDir, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    book = Book(tmp_path)
+    (block,) = parse(book.read())
+    older = Text(block.heading.decode(), block.body.decode().replace("**Does not show.**", "**It does not show.**"))
+    book.path.write_bytes(render(ID, older) + PROSE)
+    assert states(tmp_path) == ["worded"]
+    assert run(["--project", str(tmp_path), "journal", "rebuild"]) == 0
+    assert "words of another version" in capsys.readouterr().out
+    rebuild(tmp_path)
+    assert states(tmp_path) == ["same"]
+
+
 def test_an_edited_entry_is_replaced_only_when_it_is_named(closed: RunDir, tmp_path: Path) -> None:
     book = Book(tmp_path)
     whole = book.read()
@@ -96,6 +111,16 @@ def test_fault_22_a_closed_entry_that_an_editor_saved_away_is_back_after_the_nex
     assert states(tmp_path) == ["same"]
     assert book.read().startswith(b"# What the editor had\n")
     assert reconcile(tmp_path).restored == []
+
+
+def test_an_entry_is_not_written_again_beside_an_open_merge_conflict(closed: RunDir, tmp_path: Path) -> None:
+    book = Book(tmp_path)
+    book.path.write_bytes(b"mine\n<<<<<<< HEAD\nx\n=======\ny\n>>>>>>> other\n")
+    before = book.read()
+    assert reconcile(tmp_path).restored == []
+    assert book.read() == before
+    book.path.write_bytes(b"x\ny\n")
+    assert reconcile(tmp_path).restored == [ID]
 
 
 def test_fault_22_a_result_that_an_editor_saved_away_is_back_after_the_next_command(

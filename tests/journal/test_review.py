@@ -14,7 +14,8 @@ from cockpit.cli.main import run
 from engine.contract.errors import BadInput
 from engine.contract.files import read_json
 from engine.contract.rundir import RunDir
-from journal.book import NAME, Book, Text
+from journal.blocks import Text
+from journal.book import NAME, Book
 from journal.card import embed
 from journal.index import Row, rows
 from journal.review import State, say, states

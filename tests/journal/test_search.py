@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from cockpit.cli.main import run
 from engine.contract.errors import BadInput
-from journal.book import NAME, Book, Text
+from journal.blocks import Text
+from journal.book import NAME, Book
 from journal.card import embed
 from journal.index import pages
 from journal.search import in_journal, marks, read_query

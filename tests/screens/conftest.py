@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import shutil
 import time
 import tomllib
 from collections.abc import Awaitable, Callable
@@ -18,7 +20,6 @@ from textual.pilot import Pilot
 from cockpit.runs import processes
 from engine.contract import events as e
 from engine.contract.answers import parse_answers
-from engine.contract.facts import ModelFacts
 from engine.contract.files import append_line, write_json
 from engine.contract.hashes import code_hash
 from engine.contract.preflight import seal
@@ -31,36 +32,17 @@ from journal.entry import title
 from journal.record import load_record
 from journal.verdict import verdict
 from journal.write import close_entry, open_entry
-
-EXAMPLE = Path(__file__).parents[2] / "examples/preflight/nano-care.toml"
-FACTS = msgspec.convert(
-    dict.fromkeys(ModelFacts.__struct_fields__, 8)
-    | {
-        "id": "nano", "family": "nano", "tokenizer_class": "T", "tokenizer_type": "bpe", "tokenizer_hash": "a" * 64,
-        "chat_template": True, "system_role": True, "model_class": "LlamaForCausalLM", "source_file": "m.py",
-        "source_version": "transformers 5", "commit": "b" * 40, "model_hash": "c" * 64, "parameters": 1_771_648,
-        "pretrained": True, "cuda": False, "packages": {},
-    },
-    ModelFacts,
-)  # fmt: skip
-
-
-def evaluated(subject: str, trait: float, split: str, **more: Any) -> e.Evaluated:
-    metrics = {"trait_rate": trait, "tail_ppl": 1.2, "capability": 1.0}
-    return e.Evaluated(subject=subject, split=split, metrics=metrics, ci={}, n=dict.fromkeys(metrics, 8), **more)  # type: ignore[arg-type]
+from tests.makings import EXAMPLE, FACTS, RECORDED, STARTED, evaluated
 
 
 def story(run: str) -> list[e.Event]:
     """A short run as its events tell it: base and prompted, then two rounds."""
     found: list[e.Event] = [
-        e.RunStarted(
-            run=run, config_hash="x", family_hash="x", code_hash="x", preflight_hash="x", seed=42, device="cpu",
-            model_class="LlamaForCausalLM", parameters=1_771_648, trainable=151_552,
-        ),
+        msgspec.structs.replace(STARTED, run=run),
         evaluated("base", 0.25, "val", stage="baseline", elapsed=1.0),
         evaluated("prompted", 1.0, "val", stage="baseline", elapsed=2.0),
         evaluated("base", 0.25, "test", stage="baseline", elapsed=2.0),
-    ]  # fmt: skip
+    ]
     for round_ in (1, 2):
         at = 10.0 * round_
         found.append(e.StageStarted(stage="heal", round=round_, elapsed=at, total=4))
@@ -131,6 +113,55 @@ def write_run(project: Path) -> Write:
         return folder
 
     return write
+
+
+@pytest.fixture
+def finished(project: Path) -> RunDir:
+    """The recorded run in the project."""
+    folder = RunDir(runs_folder(project) / RECORDED.name)
+    shutil.copytree(RECORDED, folder.path)
+    return folder
+
+
+@pytest.fixture
+def live(finished: RunDir) -> RunDir:
+    """The recorded run in the heal of round 3, with this process as its worker."""
+    finished.result.unlink()
+    lines = finished.events.read_bytes().splitlines(keepends=True)
+    place = next(n for n, line in enumerate(lines) if b'"round":3' in line and b'"step":20,' in line)
+    finished.events.write_bytes(b"".join(lines[: place + 1]))
+    me = {"host": processes.host(), "boot_id": processes.boot_id(), "attempt": 1, "worker": processes.me()}
+    write_json(finished.process, me | {"supervisor": processes.me()})
+    return finished
+
+
+@pytest.fixture
+def sealed(project: Path, tmp_path: Path) -> Callable[..., RunDir]:
+    """sealed(operating_kl=0.3): a run that was answered for, sealed and ended, as launch and supervisor leave it."""
+
+    from cockpit.preflight.plan import prepare
+    from tests.screens.preflights import EARLIER, TINY
+
+    def make(name: str = EARLIER, *, sets: tuple[str, ...] = tuple(TINY), **measured: Any) -> RunDir:
+        file = tmp_path / "old.toml"
+        text = EXAMPLE.read_text("utf-8").replace("set = []", f"set = {json.dumps(list(sets))}")
+        for rule in ("W2", "KB12"):
+            text += (
+                f'\n[[waivers]]\nrule = "{rule}"\nreason = "A run of the test suite, too small to measure anything."\n'
+            )
+        file.write_text(text)
+        plan = prepare(project, preflight=file)
+        folder = RunDir(runs_folder(project) / name)
+        folder.path.mkdir(parents=True)
+        plan.run.save(folder.config)
+        write_json(folder.preflight, plan.record)
+        told = {"tokenizer_hash": plan.record["evidence"]["facts"]["tokenizer_hash"], "metric_version": None} | measured
+        write_json(
+            folder.result, {"status": "success", "logged": True, "attempt": 1, "title": "care .93", "measured": told}
+        )
+        return folder
+
+    return make
 
 
 class Stage:

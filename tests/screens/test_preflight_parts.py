@@ -13,11 +13,12 @@ from rich.cells import cell_len
 
 from cockpit.preflight import draft_file
 from cockpit.preflight.carry import template
+from cockpit.preflight.knob_text import as_text
 from cockpit.screens.preflight_places import places
 from cockpit.widgets.checklist_items import FIELDS, ITEMS, numbers, open_targets, target_of, typed
 from cockpit.widgets.checklist_rows import lay
 from cockpit.widgets.checklist_state import State
-from cockpit.widgets.config_knobs import as_text, as_toml, knobs, matching
+from cockpit.widgets.config_knobs import as_toml, knobs, matching
 from cockpit.widgets.wrapping import wrap
 from engine.contract.answers import ITEMS as TABLES
 from engine.contract.answers import Answers, load_answers, parse_text

@@ -1,0 +1,163 @@
+"""From an answered checklist to a sealed campaign: its arms by its seeds, every member checked, one seal over all of them.
+
+Nothing is queued here, and nothing is written before every member would be allowed to start.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from cockpit.campaigns import store
+from cockpit.preflight.plan import prepare
+from engine.contract.answers import Answers, load_answers
+from engine.contract.errors import BadInput, Refused
+from engine.contract.events import now
+from engine.contract.files import write_atomic
+from engine.contract.hashes import FREE, SEED_AXIS, canonical, code_hash, sha256
+from engine.contract.preflight import seal_hash
+from engine.contract.resolve import from_table, parse_set
+from engine.contract.rundir import new_run_id
+from engine.contract.seeds import seeds as first_seeds
+from journal.campaign import Campaign, Kind, Member
+
+OWN = "own"
+"""The one arm of a campaign over seeds: the checklist's own config."""
+MOST = 32
+"""Seeds that a bare number may ask for, so that `--seeds 42` is not taken for forty-two of them."""
+
+
+def seeds(text: str, default: int) -> list[int]:
+    """'42,137' as these seeds, '3' as the first three of everybody's (42, 137, 256 ...), '' as the first `default`. Raises BadInput."""
+    try:
+        numbers = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise BadInput(f"--seeds {text!r} is neither a number nor a list such as 42,137,256") from None
+    if "," not in text:
+        count = numbers[0] if numbers else default
+        if not 1 <= count <= MOST:
+            raise BadInput(f"{count} seeds: from 1 to {MOST} can be asked for; one seed alone is written --seeds {count},")
+        return list(first_seeds(count))
+    if not numbers or len(set(numbers)) < len(numbers):
+        raise BadInput(f"--seeds {text!r} names {'a seed twice' if numbers else 'no seed'}")
+    return numbers
+
+
+def over(settings: Sequence[str]) -> dict[str, list[str]]:
+    """'heal.aggregate=mean,rmse' as the values of each setting, as they were written. Raises BadInput."""
+    found: dict[str, list[str]] = {}
+    for setting in settings:
+        knob, _, raw = (part.strip() for part in setting.partition("="))
+        values = [value.strip() for value in re.split(r",(?![^\[]*\])", raw)]
+        for value in values:
+            parse_set(f"{knob}={value}")
+        if knob in FREE:
+            raise BadInput(f"--over {knob}: seeds are asked for with --seeds, and limits make no arms")
+        if knob in found or len(set(values)) < len(values) or len(values) < 2:
+            raise BadInput(f"--over {setting}: name the setting once, with at least two different values")
+        found[knob] = values
+    return found
+
+
+def arms(settings: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Every combination of the values by name, as settings: {'aggregate rmse, lam 0.3': ['heal.aggregate=rmse', 'heal.lam=0.3']}."""
+    found = {}
+    for values in product(*settings.values()):
+        pairs = list(zip(settings, values, strict=True))
+        name = ", ".join(f"{knob.partition('.')[2]} {value.strip(chr(34))}" for knob, value in pairs)
+        found[name or OWN] = [f"{knob}={value}" for knob, value in pairs]
+    return found
+
+
+def campaign(
+    project: Path,
+    kind: Kind,
+    preflight: Path,
+    settings: Mapping[str, Sequence[str]],
+    asked: Sequence[int],
+    *,
+    hypothesis: str = "",
+    command: str = "",
+) -> Campaign:
+    """The campaign that was asked for: the one that is there already when it is the same under the same code, else a new one, sealed and
+    saved. Raises BadInput, and Refused with what to do while a member would not be allowed to start."""
+    answers = load_answers(preflight)
+    if missing := [knob for knob in settings if knob not in answers.axes]:
+        axes = ", ".join(f'"{axis}"' for axis in [*answers.axes, *missing])
+        raise Refused(
+            f"{preflight} does not declare {' and '.join(missing)} as an axis, so its seal would not cover the campaign: "
+            f"write axes = [{axes}] and answer for it"
+        )
+    if hypothesis:
+        preflight, answers = _reworded(project, kind, preflight, answers, hypothesis)
+    identity = sha256(canonical([kind, answers.table(), settings, list(asked), code_hash()]))
+    for known in store.campaigns(project):
+        if known.identity == identity:
+            return known
+    found = _sealed(project, kind, preflight, answers, settings, asked, identity, command)
+    store.save(project, found)
+    return found
+
+
+def _sealed(
+    project: Path,
+    kind: Kind,
+    preflight: Path,
+    answers: Answers,
+    settings: Mapping[str, Sequence[str]],
+    asked: Sequence[int],
+    identity: str,
+    command: str,
+) -> Campaign:
+    base = prepare(project, preflight=preflight)
+    record, members, bugs = dict(base.record), [], {}
+    for arm, sets in arms(settings).items():
+        for seed in asked:
+            try:
+                plan = prepare(project, preflight=preflight, sets=[*sets, f"{SEED_AXIS}={seed}"])
+            except Refused as refused:
+                raise Refused(f"{arm}, seed {seed}: {refused}") from None
+            flat = plan.run.config.flat()
+            values = {knob: flat[knob] for knob in settings}
+            members.append(Member(arm=arm, values=values, seed=seed, config_hash=plan.run.config_hash))
+            bugs |= {(hit["rule"], hit["state"]): hit for hit in plan.record["evidence"]["known_bugs"]}
+    campaign_id = new_run_id("campaign")
+    record["evidence"] = base.record["evidence"] | {"known_bugs": list(bugs.values()), "campaign": campaign_id}
+    record["seal"] = seal_hash(record)
+    return Campaign(
+        id=campaign_id,
+        kind=kind,
+        identity=identity,
+        made_at=now(),
+        where=str(Path.cwd()),
+        command=command,
+        code_hash=code_hash(),
+        preset=base.run.preset,
+        over={knob: _typed(knob, values) for knob, values in settings.items()},
+        seeds=list(asked),
+        record=record,
+        members=tuple(members),
+    )
+
+
+def _typed(knob: str, values: Sequence[str]) -> list[Any]:
+    return [from_table(parse_set(f"{knob}={value}")).flat()[knob] for value in values]
+
+
+def _reworded(
+    project: Path, kind: Kind, preflight: Path, answers: Answers, hypothesis: str
+) -> tuple[Path, Answers]:
+    """The checklist with the campaign's own hypothesis, among the drafts; what else it says stands as it was written."""
+    if hypothesis == answers.question.hypothesis:
+        return preflight, answers
+    document = tomlkit.parse(preflight.read_text("utf-8"))
+    document["question"]["hypothesis"] = hypothesis  # type: ignore[index]
+    path = project / "runs" / ".drafts" / f"{kind}-{preflight.stem}.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, tomlkit.dumps(document).encode())
+    return path, load_answers(path)
