@@ -103,7 +103,9 @@ class Lab:
     def finish(self, name: str, r: int) -> None:
         """Write down that a unit is finished. Its last event must have been written before."""
         files = {str((self.out.round(r) / f).relative_to(self.out.path)) for f in _FILES.get(name, ())}
-        values = {"dose": {"dose": self.doses.get(r, 0.0)}, "healed": self.val_metrics.get(r, {})}.get(name, {})
+        values = {"healed": self.val_metrics.get(r, {})}.get(name, {})
+        if name == "dose":
+            values = {"dose": self.doses[r], "probed": float(len(self.pool(r).of("dose")))}
         hashes = {path: sha256_file(self.out.path / path) for path in sorted(files)}
         append_unit(self.out, Unit(name=name, round=r, extent=self.extent(), files=hashes, values=values))
 

@@ -19,18 +19,20 @@ from engine.contract.units import (
     read_units,
     stage_of,
 )
+from engine.steer.pool import Pool
 
 
 @dataclass(frozen=True)
 class Past:
     """The finished units of earlier attempts, and the checkpoint within the next one where it is a heal. Empty for a fresh run.
 
-    `resumed` says whether there was an earlier attempt of this run itself."""
+    `resumed` says whether there was an earlier attempt of this run itself, `remark` what is damaged and will be made again."""
 
     units: tuple[Unit, ...] = ()
     checkpoint: Checkpoint | None = None
     rounds: int = 1
     resumed: bool = False
+    remark: str = ""
 
     @property
     def started(self) -> bool:
@@ -59,10 +61,24 @@ def look_back(out: RunDir, rounds: int, attempt: int) -> Past:
     """What a run folder says was finished. Raises BadInput naming what is damaged."""
     units = read_units(out)
     check_files(out, units)
-    past = Past(tuple(units), rounds=rounds, resumed=attempt > 1)
+    remark = _lost_probes(out, units)
+    past = Past(tuple(units[:-1] if remark else units), rounds=rounds, resumed=attempt > 1, remark=remark)
     name, round_ = past.place
     folder = newest_checkpoint(out, round_)[0] if name == "heal" else None
     return replace(past, checkpoint=read_checkpoint(folder)) if folder else past
+
+
+def _lost_probes(out: RunDir, units: list[Unit]) -> str:
+    """What to say when the completions of a finished dose search, which generate would stand on, are not all there any more."""
+    if not units or units[-1].name != "dose":
+        return ""
+    pool = out.round(units[-1].round) / "pool.jsonl"
+    left, probed = len(Pool(pool).of("dose")), int(units[-1].values["probed"])
+    return (
+        ""
+        if left == probed
+        else f"{pool} is damaged ({left} of {probed} probed texts are left): the dose is searched again"
+    )
 
 
 def take_up(out: RunDir, past: Past) -> RunResumed:

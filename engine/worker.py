@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from engine.contract.errors import BadInput, CockpitError, Exit, NotFinite, OutOfMemory, Refused
-from engine.contract.events import Event, RunFinished, encode
+from engine.contract.events import Event, Note, RunFinished, encode
 from engine.contract.files import append_line, read_json
 from engine.contract.preflight import check_seal
 from engine.contract.redact import redact, secret_values
@@ -137,6 +137,8 @@ def _consume(runfile: RunFile, out: RunDir, writer: Writer, preflight_hash: str,
     past = look_back(out, config.run.rounds, attempt)
     if attempt > 1:
         writer.write(take_up(out, past))
+    if past.remark:
+        writer.write(Note(text=past.remark))
     for event in steer_heal_bake(runfile, out, controls, preflight_hash, writer.tally, past):
         writer.write(event)
 

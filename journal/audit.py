@@ -9,7 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.contract.rundir import runs_folder
+from engine.contract.errors import BadInput
+from engine.contract.files import read_json
+from engine.contract.rundir import RunDir, runs_folder
+from engine.contract.whole import altered
 from journal import citations
 from journal.blocks import Block, parse
 from journal.book import Book
@@ -125,6 +128,7 @@ def _run(project: Path, block: Block, text: str, values: dict[str, Any]) -> Iter
         yield "open", what, f"bring back runs/{block.key}, or add a note that it was lost"
     if not block.heading:
         return  # a smoke run's ledger line has no fields
+    yield from _files(project, block)
     rows = {name.strip(): value.strip() for name, value in _ROW.findall(text)}
     for name in FIELDS:
         if not rows.get(name):
@@ -132,6 +136,22 @@ def _run(project: Path, block: Block, text: str, values: dict[str, Any]) -> Iter
     said = rows.get("Params EXACT", "")
     if said and not _EXACT.fullmatch(said):
         yield "field", f"{block.key} has {plain(said, 40)!r} as its number of parameters, not an exact one", again
+
+
+def _files(project: Path, block: Block) -> Iterator[tuple[str, str, str]]:
+    """Files of the run folder that changed after the run was closed, of the attempt whose result is there."""
+    run, _, attempt = block.key.partition("#")
+    folder = RunDir(runs_folder(project) / run)
+    try:
+        result = read_json(folder.result)
+    except BadInput:
+        return
+    if isinstance(result, dict) and int(result.get("attempt", 1)) == int(attempt or 1):
+        for name in altered(folder, result):
+            mend = (
+                "the entry still says what the run left; bring the file back from a copy, or retract what rests on it"
+            )
+            yield "file", f"{folder.path / name} is not as it was when the run was closed", mend
 
 
 def _text(block: Block) -> str:

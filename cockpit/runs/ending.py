@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from cockpit.runs import evidence
+from engine.contract import whole
 from engine.contract.errors import STATUS_EXIT, BadInput, Exit
 from engine.contract.events import RunFinished, now, read_events
 from engine.contract.files import write_json
@@ -91,7 +92,7 @@ def finish(
             note = close_entry(book, record)
             if note:
                 result["journal"] = note
-            write_json(folder.result, result | {"logged": True})
+            write_json(folder.result, result | {"logged": True, "files": whole.hashes(folder)})
     except BadInput:
         if not _standing(folder, attempt, by):
             write_json(folder.result, _result(folder, attempt, how, seconds, by))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from cockpit.runs import engine, evidence, lease, processes
 from cockpit.runs.launch import supervise
-from engine.contract.errors import Busy, Refused
+from engine.contract.errors import BadInput, Busy, Refused
 from engine.contract.hashes import code_hash
 from engine.contract.rundir import RunDir
 from engine.contract.runfile import load_runfile
 from engine.contract.script import load_script
 from engine.contract.units import check_files, newest_checkpoint, read_units
+from engine.contract.whole import altered
 from journal.record import load_record
 
 AGAIN = ("killed", "stopped", "timeout", "oom", "failed", "busy")
@@ -32,6 +33,10 @@ def resume(folder: RunDir) -> str:
     run = load_runfile(folder.config)
     units = read_units(folder)
     check_files(folder, units)
+    if changed := altered(folder, ended):
+        raise BadInput(
+            f"{folder.path / changed[0]} is not as it was when the run was closed: it cannot be gone on from"
+        )
     if lease.wanted(run.config, load_record(folder).preflight):
         lease.check(lease.gpus())
     attempt = int(ended.get("attempt", 1))

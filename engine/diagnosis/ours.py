@@ -17,6 +17,7 @@ from engine.contract.probed import ProbeRecord, load_probed
 from engine.contract.rundir import RunDir
 from engine.contract.runfile import load_runfile
 from engine.contract.script import load_script
+from engine.contract.whole import altered
 from engine.diagnosis import columns, foreign, healset, weights
 from engine.diagnosis.artifacts import Artifacts, Layers, LogLine, Seen, Table
 from engine.diagnosis.evidence import Evidence
@@ -48,6 +49,7 @@ def read_run(folder: RunDir) -> Artifacts:
     facts["log"] = _log(folder.worker_log)
     facts["pickles"] = _pickles(folder)
     damage += _checked(folder)
+    damage += [Evidence("was changed or damaged after the run was closed", name) for name in _altered(folder)]
     return Artifacts(**facts, damage=tuple(damage), missing=tuple(missing))
 
 
@@ -196,6 +198,13 @@ def _pickles(folder: RunDir) -> tuple[Evidence, ...]:
         Evidence("a pickle can run code when it is loaded; nothing here reads it", str(p.relative_to(folder.path)))
         for p in found
     )
+
+
+def _altered(folder: RunDir) -> list[str]:
+    try:
+        return altered(folder, read_json(folder.result))
+    except (BadInput, OSError, AttributeError):
+        return []
 
 
 def _checked(folder: RunDir) -> list[Evidence]:

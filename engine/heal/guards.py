@@ -35,7 +35,7 @@ Regime = Finetune | FromScratch
 
 
 class Trip(msgspec.Struct, frozen=True):
-    """A guard that tripped. `value` is text, because it may be nan or inf, which JSON numbers cannot hold; for nonfinite it says of what."""
+    """A guard that tripped. `value` is text, because it may be nan or inf, which JSON cannot hold; for nonfinite it says of what."""
 
     guard: Guard
     value: str

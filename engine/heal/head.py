@@ -50,7 +50,7 @@ def head(
     the whole optimizer step, so that accumulation changes nothing.
 
     `reference` and `base` are final hidden states too; where they are one tensor, kl_base costs nothing. `heal.head` auto is chunked:
-    it was faster and smaller at every vocabulary measured (tests/bench/test_heal_head.py)."""
+    the larger the vocabulary, the more it saves, and at a small one it costs nothing (tests/bench/test_heal_head.py)."""
     lam = lam if config.divergence != "none" else 0.0
     form = head_plain.positions if config.head == "plain" else head_chunked.positions
     at = form(model, h.detach(), targets, lengths, reference, base, config, tau, lam)

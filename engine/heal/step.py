@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from engine.heal.barrier import AGGREGATES
 from engine.heal.data import HealSet
 from engine.heal.head import HeadOut, head
 from engine.model.adapter import Student
-from engine.model.forward import completion_positions, hidden, pad
+from engine.model.forward import by_length, completion_positions, hidden, pad
 
 
 class Live:
@@ -32,14 +32,16 @@ def backward(
     config: Config,
     live: Live,
 ) -> tuple[list[HeadOut], list[int]]:
-    """Forward and backward of one optimizer step; returns each batch's losses and the completion tokens of its rows."""
+    """Forward and backward of one optimizer step; returns each pass's losses and the completion tokens of its rows.
+
+    A batch goes through in two passes, its longer rows and its shorter ones: a quarter of it would else be padding."""
     loaded = student.loaded
-    rows = [[data.train[i] for i in batch] for batch in group]
-    tokens = sum(len(r.completion) for part in rows for r in part)
-    samples = sum(map(len, rows))
+    every = [data.train[i] for batch in group for i in batch]
+    tokens, samples = sum(len(r.completion) for r in every), len(every)
     outs, lengths = [], []
     with student.gates(history=1.0, current=1.0):
-        for part, indices in zip(rows, group, strict=True):
+        for indices in (half for batch in group for half in _halves(batch, data)):
+            part = [data.train[i] for i in indices]
             batch = pad([r.prompt + r.completion for r in part], loaded.chat.pad, loaded.device, left=False)
             where, targets = completion_positions(part, batch.ids.shape[1], loaded.device)
             h = hidden(loaded.model, batch).flatten(0, 1)[where]
@@ -54,6 +56,12 @@ def backward(
             outs.append(out)
             lengths += own
     return outs, lengths
+
+
+def _halves(batch: list[int], data: HealSet) -> Iterator[list[int]]:
+    lengths = [len(data.train[i].prompt) + len(data.train[i].completion) for i in batch]
+    for half in by_length(lengths, -(-len(batch) // 2)):
+        yield [batch[i] for i in half]
 
 
 def apply(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter], rate: float) -> float:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from engine.contract.config import Heal
 from engine.contract.errors import BadInput, CockpitError
+from engine.contract.files import read_json, write_json
 from engine.model.load import Loaded
 
 ROUND = "round"
@@ -117,6 +118,7 @@ class Student:
             file.replace(folder / file.name)
         written.rmdir()
         (folder.parent / "README.md").unlink(missing_ok=True)
+        _in_order(folder / "adapter_config.json")
         peft.peft_config[name].inference_mode = False
 
     def load_history(self, folder: Path, rounds: int) -> None:
@@ -164,6 +166,12 @@ def adapter_targets(loaded: Loaded, layer_from: float) -> list[str]:
     if not names:
         raise BadInput(f"{type(loaded.model).__name__} has no linear layer in its blocks that an adapter could match")
     return names
+
+
+def _in_order(config: Path) -> None:
+    """PEFT writes the target modules as a set comes; equal adapters shall have equal files."""
+    table = read_json(config)
+    write_json(config, table | {"target_modules": sorted(table["target_modules"])})
 
 
 def _factors(layer: LoraLayer, name: str) -> tuple[Tensor, Tensor]:

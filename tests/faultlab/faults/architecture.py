@@ -91,7 +91,7 @@ FAULTS = (
         "softmax over softmax",
         ("stuck near ln V",),
         1.0,
-        3.0,
+        0.5,
         sets=lambda _: PLAIN,
         inject=_double_softmax,
     ),

@@ -70,7 +70,7 @@ FAULTS = (
         "a filter that hardly anything passes",
         ("starved filter",),
         1.02,
-        1.05,
+        1.015,
         sets=lambda ppl: (f"keep.max_tail_ppl={ppl}",),
     ),
     Fault(
