@@ -91,6 +91,7 @@ ACTIONS = (
     Action("journal", "j", "journal", "Read, filter and review the journal.", "home", 5, "journal"),
     Action("compare", "c", "compare", "Lay the chosen run beside others.", "home", 6, "compare"),
     Action("queue", "w", "queue", "See the runs that wait for their turn, and change their order.", "home", 8, "queue"),
+    Action("resume", "R", "resume", "Go on with the chosen run, which was interrupted, from its last checkpoint.", "home"),
     Action("copy", "y", "copy id", "Copy the chosen run's id to the clipboard.", "home", 95),
     Action("filter", "slash", "filter", "Show all runs, only those of one trait, or only those that failed.", "home", 7),
     Action("up", "up", "up", "Choose the row above.", "home"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from engine.contract.errors import INTERRUPTED
 from journal.text import short
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ def next_step(seen: Overview) -> Step:
         return Step(
             f"{run.short} is paused; it waits for you.", "open", run.id, f"cockpit control {run.short[1:]} unpause"
         )
+    newest = seen.runs[0]
+    if newest.status in INTERRUPTED and not newest.smoke:
+        text = f"{newest.short} ended as {newest.status}; it can go on where it was."
+        return Step(text, "resume", newest.id, f"cockpit resume {newest.short[1:]}")
     if seen.to_review:
         entry = next((e for e in seen.entries if e.unreviewed), None)
         of = entry.key if entry else ""

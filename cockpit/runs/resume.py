@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cockpit.runs import engine, evidence, lease, processes
 from cockpit.runs.launch import supervise
-from engine.contract.errors import BadInput, Busy, Refused
+from engine.contract.errors import INTERRUPTED, BadInput, Busy, Refused
 from engine.contract.hashes import code_hash
 from engine.contract.rundir import RunDir
 from engine.contract.runfile import load_runfile
@@ -12,10 +12,6 @@ from engine.contract.script import load_script
 from engine.contract.units import check_files, newest_checkpoint, read_units
 from engine.contract.whole import altered
 from journal.record import load_record
-
-AGAIN = ("killed", "stopped", "timeout", "oom", "failed", "busy")
-"""Endings that say nothing about the config: the same run may end otherwise."""
-
 
 def resume(folder: RunDir) -> str:
     """Start the next attempt of an interrupted run; where it goes on, in words.
@@ -27,7 +23,7 @@ def resume(folder: RunDir) -> str:
     if load_script(folder.config) is not None:
         raise Refused(f"{folder.id} is a script's run, and only the script knows how to go on: start it again")
     status = str(ended.get("status", ""))
-    if status not in AGAIN:
+    if status not in INTERRUPTED:
         raise Refused(_final(folder, status))
     _same_code(folder)
     run = load_runfile(folder.config)
@@ -68,11 +64,11 @@ def _same_code(folder: RunDir) -> None:
     """Raises Refused when the sources are not those that the run began with: its second half would be another experiment."""
     record = load_record(folder)
     began = str(record.provenance.get("code_hash", ""))
-    if began and began != code_hash():
+    if began != code_hash():
         commit = str(record.provenance.get("commit", ""))[:12]
         where = f" (commit {commit})" if commit else ""
         raise Refused(
-            f"{folder.id} began with code {began[:8]}{where}, this is {code_hash()[:8]}: go on with that code, or fork it"
+            f"{folder.id} began with code {began[:8] or "unknown"}{where}, this is {code_hash()[:8]}: go on with that code, or fork it"
         )
 
 

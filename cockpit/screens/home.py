@@ -23,6 +23,7 @@ from cockpit.widgets.machine_line import MachineLine
 from cockpit.widgets.next_step import NextStep
 from cockpit.widgets.runs_list import RunsList
 from cockpit.widgets.title_line import TitleLine
+from engine.contract.rundir import find_run
 from journal.text import plain, short
 
 if TYPE_CHECKING:
@@ -64,6 +65,15 @@ class SmokeRefused(Message):
     """The fast-dev-run that was asked for could not be started."""
 
     why: str
+
+
+@dataclass
+class Resumed(Message):
+    """An interrupted run that was asked for goes on, `how` says from where; or `why_not`."""
+
+    run: str
+    how: str
+    why_not: str = ""
 
 
 class Home(Watching):
@@ -202,6 +212,33 @@ class Home(Watching):
         self._starting, self.query_one(NextStep).doing = False, ""
         self.app.tell(f"The fast-dev-run was not started: {message.why}", bad=True)
 
+    def action_resume(self) -> None:
+        """Take the chosen run up again."""
+        if chosen := self.query_one(RunsList).chosen:
+            self._resume(chosen)
+
+    def _resume(self, run: str) -> None:
+        self.run_worker(lambda: self._take_up(run), thread=True, exit_on_error=False, name="resume", group="start")
+
+    def _take_up(self, run: str) -> None:
+        from cockpit.runs.resume import resume
+
+        try:
+            how = resume(find_run(self._project, run))
+        except Exception as error:  # whatever it is, the person is told, and home stays
+            self.post_message(Resumed(run, "", str(error) or type(error).__name__))
+        else:
+            self.post_message(Resumed(run, how))
+
+    def on_resumed(self, message: Resumed) -> None:
+        """Go and watch it, or say why it does not go on."""
+        if message.why_not:
+            self.app.tell(message.why_not, bad=True)
+            return
+        self.app.tell(f"{short(message.run)} goes on {message.how}")
+        if self.app.screen is self:
+            self._open_run(message.run)
+
     def action_open(self) -> None:
         """Open what is chosen in the focused list."""
         journal = self.query_one(JournalTail)
@@ -227,6 +264,8 @@ class Home(Watching):
             self._open_entry(step.of)
         elif step.action == "new_run":
             self.action_new_run()
+        elif step.action == "resume":
+            self._resume(step.of)
         else:
             self.action_fast_dev_run()
 
@@ -296,7 +335,7 @@ class Home(Watching):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Compare needs a run; the rest is always there."""
-        if action in ("open", "copy", "compare") and not self.query_one(RunsList).chosen:
+        if action in ("open", "copy", "compare", "resume") and not self.query_one(RunsList).chosen:
             return False
         return not (action == "compare" and not there("compare"))
 

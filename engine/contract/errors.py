@@ -37,6 +37,10 @@ STATUS_EXIT: dict[str, Exit] = {
 """Exit code of each status a run can end with."""
 
 
+INTERRUPTED = ("killed", "stopped", "timeout", "oom", "failed", "busy")
+"""Endings that say nothing about the config: the same run may end otherwise, so it can be resumed."""
+
+
 class CockpitError(Exception):
     """An error a person can act on: one line that says what is wrong and what to do. `status` is the run's, `exit` the command's."""
 

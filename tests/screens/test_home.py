@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cockpit.app import CockpitApp
 from cockpit.live.next_step import next_step
 from cockpit.live.overview import Overview, Watcher
-from cockpit.screens.home import MachineSeen, ProjectSeen, SmokeRefused
+from cockpit.screens.home import MachineSeen, ProjectSeen, Resumed, SmokeRefused
 from cockpit.screens.home_places import places
 from cockpit.widgets.journal_tail import JournalTail
 from cockpit.widgets.runs_list import RunsList
@@ -110,6 +110,27 @@ def test_a_paused_run_comes_before_everything(project: Path, write_run: Write) -
     seen = watcher.look()
     assert seen.live[0].state == "paused"
     assert (seen.next.action, seen.next.of) == ("open", LIVE)
+
+
+def test_an_interrupted_run_is_offered_to_go_on_and_a_refusal_stays_on_home(
+    project: Path, write_run: Write, drive: Drive
+) -> None:
+    """S10: the newest run was killed; what resume refuses is said in its own words."""
+    write_run(OLD)
+    write_run(NEW, "killed")
+    seen = Watcher(project).look()
+    assert (seen.next.action, seen.next.of) == ("resume", NEW)
+    assert seen.next.command == "cockpit resume p2aa"
+
+    async def script(stage: Stage) -> None:
+        await stage.heard(ProjectSeen)
+        await stage.press("R")
+        refused = await stage.heard(Resumed)
+        assert refused.run == NEW
+        assert "began with code" in refused.why_not
+        assert stage.app.screen.room == "home"
+
+    drive(CockpitApp(project), script)
 
 
 def test_k10_a_run_whose_processes_are_gone_is_closed_while_one_looks(project: Path, write_run: Write) -> None:
