@@ -37,7 +37,8 @@ assert set(METHODS) == set(get_args(Steer.model_fields["method"].annotation)), "
 
 def ablate(argv: list[str]) -> int:
     """`ablate DIR`: a vector_extracted event for each vector, then evaluated events on val: the unsteered base, then the eight cells,
-    base before student. Changes are paired with the unsteered base. Changes nothing of the run."""
+    base before student. Changes are paired with the unsteered base; cos_first is the cosine with the full vector, which shuffled signs
+    do not bring to zero where the pairs share a direction. Changes nothing of the run."""
     if len(argv) != 1:
         raise BadInput("name the run folder: python -m engine ablate DIR")
     out = RunDir(Path(argv[0]))
@@ -62,8 +63,13 @@ def cells(out: RunDir, run: RunFile) -> Iterator[Event]:
     vectors = [_vector(student, trait, contexts, config, method) for method in METHODS]
     for vector in vectors:
         yield VectorExtracted(
-            method=vector.method, layers=sorted(vector.directions), pairs=vector.pairs, norm=vector.norms
+            method=vector.method,
+            layers=sorted(vector.directions),
+            pairs=vector.pairs,
+            norm=vector.norms,
+            cos_first=vector.cosine(vectors[0]),
         )
+
     base: Scores | None = None
 
     def measure(name: Name, r: int, vector: Vector | None = None) -> tuple[Evaluated, Scores]:
@@ -103,5 +109,7 @@ def _sealed_trait(run: RunFile) -> TraitFile:
         ("model", run.model_hash, inspect(run.config).model_hash),
     ):
         if sealed != found:
-            raise Refused(f"the {what} changed since the run ({sealed[:8]}, now {found[:8]}): its ablation is another's")
+            raise Refused(
+                f"the {what} changed since the run ({sealed[:8]}, now {found[:8]}): its ablation is another's"
+            )
     return trait

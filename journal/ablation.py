@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.contract.events import Evaluated, now
+from engine.contract.events import Evaluated, VectorExtracted, now
 from journal.blocks import Text
 from journal.book import Book, entry_key
 from journal.card import embed
@@ -37,12 +37,22 @@ def changed(cell: Evaluated, metric: str) -> str:
 
 
 def summary(cells: Sequence[Evaluated]) -> str:
-    """What each vector does to the trait: 'base: full +.44, zero (.00), random (+.03), shuffled (.00); student r4: full +.70, ...'."""
+    """What each vector does to the trait: 'base full +.44, zero (.00), random (+.03), shuffled (.00); student r4 full +.70, ...'."""
     parts = []
     for who in dict.fromkeys(model(c) for c in cells):
         mine = [c for c in cells if model(c) == who and c.change]
-        parts.append(f"{who}: " + ", ".join(f"{VECTORS[c.vector]} {changed(c, 'trait_rate')}" for c in mine))
+        parts.append(f"{who} " + ", ".join(f"{VECTORS[c.vector]} {changed(c, 'trait_rate')}" for c in mine))
     return "; ".join(parts)
+
+
+def cosines(vectors: Mapping[str, VectorExtracted]) -> str:
+    """How far each control points along the full vector: shuffled signs leave much of a direction that the pairs share."""
+    told = [
+        f"{VECTORS[method]} {number('cos', v.cos_first, sign=True)}"
+        for method, v in vectors.items()
+        if method in ("random", "shuffled") and isinstance(v.cos_first, float)
+    ]
+    return f"Cosine with the full vector: {', '.join(told)}."
 
 
 def table(cells: Sequence[Evaluated]) -> list[dict[str, Any]]:
@@ -60,12 +70,15 @@ def table(cells: Sequence[Evaluated]) -> list[dict[str, Any]]:
     ]
 
 
-def write(project: Path, record: Record, cells: Sequence[Evaluated], norms: dict[str, dict[str, float]], by: str) -> str:
+def write(
+    project: Path, record: Record, cells: Sequence[Evaluated], norms: dict[str, dict[str, float]], by: str
+) -> str:
     """Append the ablation as a note on the run's entry and return its key; '' when the newest one says the same already.
 
     Raises BadInput when the journal cannot be written."""
     book, of = Book(project), entry_key(record.id, record.attempt)
-    found = {"cells": table(cells), "norms": norms, "split": cells[0].split}
+    norms = {VECTORS[method]: v.norm for method, v in vectors.items()}
+    found = {"cells": table(cells), "norms": norms, "split": cells[0].split, "cosines": cosines(vectors)}
     at, stamp = now(), datetime.now(UTC)
     with book.locked():
         mine = (row.data for row in rows(project) if row.kind == "note" and row.intact and row.data.get("of") == of)
@@ -73,12 +86,15 @@ def write(project: Path, record: Record, cells: Sequence[Evaluated], norms: dict
             return ""
         key, date = f"{stamp:%Y%m%dT%H%M%S}-note-{secrets.token_hex(3)}", f"{stamp:%Y-%m-%d}"
         level = quoted(f"exploratory, seed {record.config.run.seed}, {record.preset}", 80)
-        said = quoted(f"ablation of {short(record.id)}, trait against the base. {summary(cells)}", 180)
+        said = quoted(f"ablation of {short(record.id)}, trait against the base: {summary(cells)}", 180)
         heading = f"## {date} ({book.letter(date)}) · {said} · [{level}]"
         dose = max(c.dose for c in cells)
-        text = f"ablation on {cells[0].split} at dose {dose:g}, trait against the unsteered base. {summary(cells)}"
+        text = f"ablation on {cells[0].split} at dose {dose:.2g}, trait against the unsteered base: {summary(cells)}"
         hidden = {"note": key, "of": of, "text": text, "ablation": found, "by": plain(by, 80), "at": at}
-        body = "\n\n".join([quoted(text, 400) + ".", _markdown(cells), LEGEND, quoted(by, 80)]) + "\n"
+        body = (
+            "\n\n".join([quoted(text, 400) + ".", _markdown(cells), f"{LEGEND} {cosines(vectors)}", quoted(by, 80)])
+            + "\n"
+        )
         book.append(key, Text(heading, body + embed(hidden), "note"))
     return key
 

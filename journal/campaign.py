@@ -78,7 +78,7 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """What a member came to. `status` is '' while it has not ended; `rows` holds each subject's metrics on test, `curve` the healed
-    metric on val by round, `verdict` how the sealed prediction came out in this run alone, `remark` what a reader must know of it."""
+    metric on val by round, `verdict` how the campaign's prediction came out in this run alone, `remark` what a reader must know of it."""
 
     member: Member
     status: str
@@ -111,7 +111,7 @@ def _measured(project: Path, campaign: Campaign, member: Member) -> Measured:
         record = load_record(folder)
     except BadInput as error:
         return msgspec.structs.replace(nothing, remark=f"its run cannot be read: {error}")
-    rows = {
+    rows: dict[str, dict[str, float]] = {
         event.subject: event.metrics
         for event in record.evaluated
         if event.split == SPLIT and (record.status == "success" or event.subject != "healed")
@@ -127,7 +127,7 @@ def _measured(project: Path, campaign: Campaign, member: Member) -> Measured:
         remark=_remark(record),
         rows=rows,
         curve=tuple(value for _, value in sorted(curve)),
-        verdict=verdict(record).state,
+        verdict=verdict(msgspec.structs.replace(record, preflight=campaign.record)).state,
         sample=str(record.sample.get("text", "")),
     )
 
@@ -140,6 +140,7 @@ def _remark(record: Record) -> str:
     elif record.status and not record.best:
         said.append("no round passed the floors; the last one was measured")
     said += ["was touched: knobs were set while it ran"] if record.touched else []
+    said += ["is dirty, so no claim counts it"] if record.status and record.provenance.get("dirty", True) else []
     said += [record.damage] if record.damage else []
     return "; ".join(said)
 

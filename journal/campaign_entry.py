@@ -1,4 +1,4 @@
-"""A campaign's question entry in the journal: mean and deviation of every arm over its seeds, one ledger row a member, no verdict of its own.
+"""A campaign's question entry in the journal: mean and deviation of every arm over its seeds, one ledger row a member.
 
 A campaign is no claim: what its members carry is for `cockpit claim` to say.
 """
@@ -44,7 +44,9 @@ def write(project: Path, campaign: Campaign) -> str:
         place = _PLACE.match(block.heading) if block else None
         date = place[1].decode() if place else f"{utc(campaign.made_at):%Y-%m-%d}"
         letter = place[2].decode() if place else book.letter(date)
-        text = Text(heading(campaign, found, letter, date), body(campaign, found) + embed(card(campaign, found)), "campaign")
+        text = Text(
+            heading(campaign, found, letter, date), body(campaign, found) + embed(card(campaign, found)), "campaign"
+        )
         sibling = book.rewrite(campaign.id, text)
     if sibling is None:
         return ""
@@ -89,7 +91,13 @@ def card(campaign: Campaign, found: Sequence[Measured]) -> dict[str, Any]:
 
 def _row(m: Measured, metric: str) -> dict[str, Any]:
     value = m.value(metric)
-    row = {"run": m.member.run, "arm": m.member.arm, "seed": m.member.seed, "status": m.status, "reused": m.member.reused}
+    row = {
+        "run": m.member.run,
+        "arm": m.member.arm,
+        "seed": m.member.seed,
+        "status": m.status,
+        "reused": m.member.reused,
+    }
     return row | ({} if value is None else {"value": round(value, 6)})
 
 
@@ -102,7 +110,7 @@ def body(campaign: Campaign, found: Sequence[Measured]) -> str:
         f"**Asked.** {quoted(campaign.hypothesis, 600)}",
         f"**Math.** {stopped(quoted(math.get('optimised', '') or MISSING, 600))} "
         f"Unnecessary: {quoted(math.get('unnecessary', '') or MISSING, 300)}",
-        f"**Expected** (sealed {sealed}, before any member of it was queued). {sentence(answers['prediction'])}."
+        f"**Expected** (sealed {sealed}, {_before(found)}). {sentence(answers['prediction'])}."
         + (f" A miss would mean: {miss}" if miss else ""),
         f"**Verdict.** {quoted(verdict(found), 400)}",
     ]
@@ -112,13 +120,24 @@ def body(campaign: Campaign, found: Sequence[Measured]) -> str:
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
+def _before(found: Sequence[Measured]) -> str:
+    """What the seal came before: a reused run was asked for by another question, perhaps an earlier one."""
+    reused = sum(m.member.reused for m in found)
+    return "before any member was queued" + (f" but {reused}, which another question had run" if reused else "")
+
+
 def verdict(found: Sequence[Measured]) -> str:
-    """The sealed prediction run by run: 'met by 4 of 5 members alone, missed by 1. Failed, and counted so: ...'."""
+    """The sealed prediction run by run: '4 of 5 members met it alone, 1 missed it. Without a number: ...'."""
     count = {state: sum(m.verdict == state for m in found) for state in ("met", "missed")}
-    told = f"met by {count['met']} of {len(found)} members alone, missed by {count['missed']}"
+    told = f"{count['met']} of {len(found)} members met it alone, {count['missed']} missed it"
     pending = len(found) - sum(count.values())
     told += f", not judged in {pending}." if pending else "."
-    lost = [f"{m.member.arm} seed {m.member.seed} {m.remark or 'has not ended'}" for m in found if not m.counted]
+    several = len({m.member.arm for m in found}) > 1
+    lost = [
+        f"{f'{m.member.arm}, ' if several else ''}seed {m.member.seed} {m.remark or 'has not ended'}"
+        for m in found
+        if not m.counted
+    ]
     return told + (f" Without a number: {'; '.join(lost)}." if lost else "") + " No claim: that is for cockpit claim."
 
 
@@ -135,7 +154,9 @@ def table_rows(campaign: Campaign, found: Sequence[Measured]) -> list[tuple[str,
     steered = len(campaign.arms) == 1 or all(knob.startswith("heal.") for knob in campaign.over)
     above = [s for s in SUBJECTS if s != "steered" or steered]
     names = {"steered": "steered, round 1"}
-    return [(names.get(s, s), "", s) for s in above] + [(arm, arm, "healed") for arm in campaign.arms]
+    return [(names.get(s, s), "", s) for s in above] + [
+        (arm if len(campaign.arms) > 1 else "healed", arm, "healed") for arm in campaign.arms
+    ]
 
 
 def columns(campaign: Campaign, found: Sequence[Measured]) -> list[str]:
@@ -168,8 +189,8 @@ def differences(campaign: Campaign, found: Sequence[Measured]) -> list[str]:
             continue
         span = interval(metric, (mean.low, mean.high))
         lines.append(
-            f"{quoted(arm, 60)}, {label(metric)} on {SPLIT}: healed {number(metric, mean.value)} {span}; "
-            f"healed − base {_difference(metric, change)}"
+            f"{f'{quoted(arm, 60)}: ' if len(campaign.arms) > 1 else ''}{label(metric)} on {SPLIT}, "
+            f"healed {number(metric, mean.value)} {span}, healed − base {_difference(metric, change)}"
         )
     if len(campaign.arms) == 2:
         first, second = campaign.arms
@@ -196,7 +217,7 @@ def _curves(campaign: Campaign, found: Sequence[Measured]) -> list[str]:
     metric, lines = campaign.metric, []
     for arm in dict.fromkeys(m.member.arm for m in curves):
         drawn = "   ".join(f"{m.member.seed} {sparkline(m.curve, low, high)}" for m in curves if m.member.arm == arm)
-        lines.append(f"{cell(arm, 60)}: {drawn}")
+        lines.append(f"{cell(arm, 60)}: {drawn}" if len(campaign.arms) > 1 else drawn)
     scale = f"▁ {number(metric, low)} to █ {number(metric, high)}"
     return ["  \n".join([f"{label(metric)} on val by round, {scale}", *lines])]
 
@@ -210,7 +231,7 @@ def _reads_like(campaign: Campaign, found: Sequence[Measured]) -> list[str]:
         if not mine or middle is None:
             continue
         typical = min(mine, key=lambda m: abs((m.value(campaign.metric) or 0.0) - middle.mean))
-        who = f"{arm}, seed {typical.member.seed}, the one nearest the mean"
+        who = f"{f'{arm}, ' if len(campaign.arms) > 1 else ''}seed {typical.member.seed}, the one nearest the mean"
         lines.append(f'**Reads like** ({quoted(who, 120)}) "{quoted(typical.sample, 240)}"')
     return ["  \n".join(lines)] if lines else []
 
@@ -224,7 +245,9 @@ def does_not_show(campaign: Campaign, found: Sequence[Measured]) -> list[str]:
     if fewest < NEEDS["publishable"]:
         told.append(f"a publishable result: {fewest} of {NEEDS['publishable']} seeds")
     if len(campaign.arms) > 2:
-        told.append(f"which of {len(campaign.arms)} arms is best: no interval here is corrected for choosing among them")
+        told.append(
+            f"which of {len(campaign.arms)} arms is best: no interval here is corrected for choosing among them"
+        )
     return told
 
 
@@ -242,8 +265,8 @@ def _folded(campaign: Campaign, found: Sequence[Measured]) -> str:
     earlier = [f"{quoted(m.member.arm, 60)} seed {m.member.seed}: {run}" for m in found for run in m.member.earlier]
     lines += [
         "",
-        f"- a cell of a member: `metrics` of its healed `evaluated` event on {SPLIT}; of an arm: mean over seeds ± standard deviation (n − 1)",
-        f"- code {campaign.code_hash[:12]}, seal {str(campaign.record['seal'])[:12]}, the same of every member",
+        f"- a cell of a member: `metrics` of its healed `evaluated` event on {SPLIT}; of an arm: mean over seeds ± deviation (n − 1)",
+        f"- code {campaign.code_hash[:12]} of every member; seal {str(campaign.record['seal'])[:12]} of those that were queued for it",
         f"- again: `{quoted(campaign.command, 400)}`",
         *(f"- ended before an outcome and was run again: {each}" for each in earlier),
         "",

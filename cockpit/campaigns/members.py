@@ -33,8 +33,10 @@ def state(project: Path, member: Member) -> str:
     folder = RunDir(runs_folder(project) / member.run)
     if not folder.path.is_dir():
         return GONE
-    if evidence.finished(folder):
-        return str(evidence.result(folder)["status"])
+    ended = evidence.result(folder)
+    over = int(evidence.process(folder).get("attempt", 1)) <= int(ended.get("attempt", 1))  # else it was taken up again
+    if ended.get("logged") and over:
+        return str(ended["status"])
     return ticket.WAITING if ticket.waiting(folder) else queue.RUNNING
 
 
@@ -85,7 +87,9 @@ def runfile(campaign: Campaign, member: Member) -> RunFile:
         model_hash=record["model_hash"],
     )
     if run.config_hash != member.config_hash:
-        raise BadInput(f"{campaign.id}: {member.arm}, seed {member.seed} is not the config that was sealed; ask for it again")
+        raise BadInput(
+            f"{campaign.id}: {member.arm}, seed {member.seed} is not the config that was sealed; ask for it again"
+        )
     return run
 
 

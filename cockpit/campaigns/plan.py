@@ -41,7 +41,9 @@ def seeds(text: str, default: int) -> list[int]:
     if "," not in text:
         count = numbers[0] if numbers else default
         if not 1 <= count <= MOST:
-            raise BadInput(f"{count} seeds: from 1 to {MOST} can be asked for; one seed alone is written --seeds {count},")
+            raise BadInput(
+                f"{count} seeds: from 1 to {MOST} can be asked for; one seed alone is written --seeds {count},"
+            )
         return list(first_seeds(count))
     if not numbers or len(set(numbers)) < len(numbers):
         raise BadInput(f"--seeds {text!r} names {'a seed twice' if numbers else 'no seed'}")
@@ -96,9 +98,9 @@ def campaign(
     if hypothesis:
         preflight, answers = _reworded(project, kind, preflight, answers, hypothesis)
     identity = sha256(canonical([kind, answers.table(), settings, list(asked), code_hash()]))
-    for known in store.campaigns(project):
-        if known.identity == identity:
-            return known
+    same = [known for known in store.campaigns(project)[0] if known.identity == identity]
+    if same:
+        return same[0]
     found = _sealed(project, kind, preflight, answers, settings, asked, identity, command)
     store.save(project, found)
     return found
@@ -115,7 +117,8 @@ def _sealed(
     command: str,
 ) -> Campaign:
     base = prepare(project, preflight=preflight)
-    record, members, bugs = dict(base.record), [], {}
+    record, members = dict(base.record), list[Member]()
+    bugs: dict[tuple[str, str], Any] = {}
     for arm, sets in arms(settings).items():
         for seed in asked:
             try:
@@ -149,14 +152,12 @@ def _typed(knob: str, values: Sequence[str]) -> list[Any]:
     return [from_table(parse_set(f"{knob}={value}")).flat()[knob] for value in values]
 
 
-def _reworded(
-    project: Path, kind: Kind, preflight: Path, answers: Answers, hypothesis: str
-) -> tuple[Path, Answers]:
+def _reworded(project: Path, kind: Kind, preflight: Path, answers: Answers, hypothesis: str) -> tuple[Path, Answers]:
     """The checklist with the campaign's own hypothesis, among the drafts; what else it says stands as it was written."""
     if hypothesis == answers.question.hypothesis:
         return preflight, answers
     document = tomlkit.parse(preflight.read_text("utf-8"))
-    document["question"]["hypothesis"] = hypothesis  # type: ignore[index]
+    document["question"]["hypothesis"] = hypothesis
     path = project / "runs" / ".drafts" / f"{kind}-{preflight.stem}.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, tomlkit.dumps(document).encode())

@@ -42,9 +42,15 @@ def load(path: Path) -> Campaign:
     return found
 
 
-def campaigns(project: Path) -> list[Campaign]:
-    """Every campaign of a project, newest first. Raises BadInput when one is damaged."""
-    return [load(path) for path in sorted(room(project).glob("*.json"), reverse=True)]
+def campaigns(project: Path) -> tuple[list[Campaign], list[str]]:
+    """Every campaign of a project, newest first, and what is wrong with those whose files are damaged."""
+    found, damaged = list[Campaign](), list[str]()
+    for path in sorted(room(project).glob("*.json"), reverse=True):
+        try:
+            found.append(load(path))
+        except BadInput as error:
+            damaged.append(str(error))
+    return found, damaged
 
 
 def find(project: Path, name: str) -> Campaign:

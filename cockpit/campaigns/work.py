@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cockpit.campaigns import store
-from cockpit.campaigns.members import fill, live, state
+from cockpit.campaigns.members import live, state
 from cockpit.runs import drain, engine
 from cockpit.runs.queue import RUNNING
 from engine.contract.errors import Busy, CockpitError, Exit
@@ -23,14 +23,15 @@ from journal.campaign_entry import write
 
 
 def work(project: Path, campaign_id: str, jobs: int, tell: Callable[[str], None]) -> int:
-    """Queue what is missing, run the queue until no member waits or runs, and write the entry. The exit code: success when every member
-    succeeded, refused while some are held back, else failed. Where another process runs the queue, it is waited for."""
-    campaign = fill(project, campaign_id)
+    """Run the queue until no member waits or runs, and write the entry. The exit code: success when every member succeeded, refused
+    while some are held back, else failed. Where another process runs the queue, it is waited for."""
+    campaign = store.find(project, campaign_id)
     while waiting := live(project, campaign):
         try:
             drain.drain(project, jobs, None, tell)
         except Busy as busy:
             tell(f"{busy}; it starts the members too")
+            time.sleep(drain.POLL)
             while drain.drainer(project) is not None and live(project, campaign):
                 time.sleep(drain.POLL)
             continue

@@ -10,7 +10,8 @@ import typer
 from cockpit.cli.common import AsJson, Project, RunName, emit, open_project, say
 
 if TYPE_CHECKING:
-    from engine.contract.events import Evaluated
+    from engine.contract.events import Evaluated, VectorExtracted
+    from journal.campaign import Kind
 
 
 def ablation(ctx: typer.Context, run: RunName, json: AsJson = False, project: Project = None) -> None:
@@ -24,7 +25,7 @@ def ablation(ctx: typer.Context, run: RunName, json: AsJson = False, project: Pr
     from engine.contract.errors import BadInput
     from engine.contract.rundir import find_run
     from engine.contract.script import load_script
-    from journal.ablation import LEGEND, write
+    from journal.ablation import LEGEND, cosines, write
     from journal.record import load_record
 
     folder = open_project(ctx, project)
@@ -32,17 +33,19 @@ def ablation(ctx: typer.Context, run: RunName, json: AsJson = False, project: Pr
     if load_script(found.config) is not None:
         raise BadInput(f"{found.id} is a script's run: it has no vector and no student of ours to ablate")
     evidence.require_logged(found)
+    if not any(found.path.glob("rounds/*/student")):  # before the seconds that loading takes
+        raise BadInput(f"{found.id} has no baked round, or its weights were removed; ablate a run that kept rounds/")
     say(f"{found.id}: the base, then eight cells; this takes an evaluation each")
-    cells, norms = _measured(found.path, json)
-    key = write(folder, load_record(found), cells, norms, author(folder))
+    cells, vectors = _measured(found.path, json)
+    key = write(folder, load_record(found), cells, vectors, author(folder))
     if not json:
         console().print(ablation_table(cells))
-        say(LEGEND)
+        say(f"{LEGEND} {cosines(vectors)}")
     say(f"noted in the journal on the entry of {found.id}" if key else "the journal holds this ablation already")
 
 
-def _measured(run: Path, json: bool) -> tuple[list[Evaluated], dict[str, dict[str, float]]]:
-    """The cells as they come, and the norms of the vectors by method and layer."""
+def _measured(run: Path, json: bool) -> tuple[list[Evaluated], dict[str, VectorExtracted]]:
+    """The cells as they come, and the vectors by method."""
     from msgspec.json import encode
 
     from cockpit.runs import engine
@@ -50,22 +53,184 @@ def _measured(run: Path, json: bool) -> tuple[list[Evaluated], dict[str, dict[st
     from journal.ablation import VECTORS, model
 
     cells: list[Evaluated] = []
-    norms: dict[str, dict[str, float]] = {}
+    vectors: dict[str, VectorExtracted] = {}
     for row in engine.lines(["ablate", str(run)]):
         event = decode(encode(row))
         if json:
             print(encode(event).decode(), flush=True)
         if isinstance(event, VectorExtracted):
-            norms[VECTORS[event.method]] = event.norm
+            vectors[event.method] = event
         elif isinstance(event, Evaluated):
             cells.append(event)
             say(f"  {model(event)}, {VECTORS[event.vector]} done")
-    return cells, norms
+    return cells, vectors
+
+
+Preflight = Annotated[
+    Path, typer.Option("--preflight", help="The answered checklist of the family; its axes bound the campaign.")
+]
+Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Runs at once; 0 is as many as memory and cores allow.")]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="Queue the members, work them off in the background, and return.")
+]
+CampaignName = Annotated[str, typer.Argument(metavar="ID", help="A campaign's id, a unique prefix or ending, or last.")]
+
+
+def seeds(
+    ctx: typer.Context,
+    preflight: Preflight,
+    seeds: Annotated[
+        str, typer.Option("--seeds", metavar="42,137", help="These seeds; a number alone is the first so many.")
+    ] = "",
+    n: Annotated[int, typer.Option("--n", min=0, help="The first so many of 42, 137, 256, 314, 512, ...")] = 0,
+    jobs: Jobs = 0,
+    detach: Detach = False,
+    project: Project = None,
+) -> int:
+    """One config on several seeds, five unless you say otherwise. Asking again goes on where it was; what ran already is not run twice."""
+    from engine.contract.errors import BadInput
+
+    if n and seeds:
+        raise BadInput("--n and --seeds both say which seeds: leave one out")
+    wanted = ["--seeds", seeds or str(n)] if seeds or n else []
+    words = ["seeds", "--preflight", str(preflight), *wanted]
+    return _begin(ctx, project, "seeds", preflight, [], seeds or str(n or ""), 5, "", words, jobs, detach)
+
+
+def matrix(
+    ctx: typer.Context,
+    preflight: Preflight,
+    over: Annotated[
+        list[str], typer.Option("--over", metavar="SECTION.NAME=A,B", help="A setting and its values; may repeat.")
+    ],
+    hypothesis: Annotated[str, typer.Option("--hypothesis", help="What these runs test together, as a sentence.")],
+    seeds: Annotated[
+        str, typer.Option("--seeds", metavar="3", help="The first so many seeds, or a list such as 42,137.")
+    ] = "3",
+    jobs: Jobs = 0,
+    detach: Detach = False,
+    project: Project = None,
+) -> int:
+    """Settings by seeds, every combination, under one hypothesis. The settings must be axes of the checklist."""
+    words = ["matrix", "--preflight", str(preflight), *(word for each in over for word in ("--over", each))]
+    words += ["--seeds", seeds, "--hypothesis", hypothesis]
+    return _begin(ctx, project, "matrix", preflight, over, seeds, 3, hypothesis, words, jobs, detach)
+
+
+def _begin(
+    ctx: typer.Context,
+    project: Path | None,
+    kind: Kind,
+    preflight: Path,
+    over: list[str],
+    seeds: str,
+    default: int,
+    hypothesis: str,
+    words: list[str],
+    jobs: int,
+    detach: bool,
+) -> int:
+    import shlex
+
+    from cockpit.campaigns import plan
+
+    folder = open_project(ctx, project)
+    command = shlex.join(["cockpit", "campaign", *words])
+    settings, asked = plan.over(over), plan.seeds(seeds, default)
+    found = plan.campaign(folder, kind, preflight, settings, asked, hypothesis=hypothesis, command=command)
+    return _go_on(folder, found.id, jobs, detach)
+
+
+def resume(
+    ctx: typer.Context, name: CampaignName = "last", jobs: Jobs = 0, detach: Detach = False, project: Project = None
+) -> int:
+    """Go on with a campaign: members that were killed, stopped or timed out are queued again, what came to an outcome stands."""
+    from cockpit.campaigns import store
+
+    folder = open_project(ctx, project)
+    return _go_on(folder, store.find(folder, name).id, jobs, detach)
+
+
+def _go_on(project: Path, campaign_id: str, jobs: int, detach: bool) -> int:
+    """Queue what is missing, then work it off here or in the background."""
+    from cockpit.campaigns import work
+    from cockpit.campaigns.members import fill, live
+    from cockpit.report.campaign import plan_line
+
+    campaign = fill(project, campaign_id)
+    say(f"# H: {campaign.hypothesis}")
+    say(plan_line(campaign, len(live(project, campaign))))
+    print(campaign.id)
+    if detach:
+        pid = work.detach(project, campaign.id, jobs)
+        say(f"process {pid} works it off; look with: cockpit campaign show {campaign.id}")
+        return 0
+    try:
+        code = work.work(project, campaign.id, jobs, say)
+    except KeyboardInterrupt:
+        say(f"\nleft the campaign; what has started goes on. Come back with: cockpit campaign resume {campaign.id}")
+        return 0
+    _print(project, campaign_id)
+    return code
+
+
+def list_campaigns(ctx: typer.Context, json: AsJson = False, project: Project = None) -> None:
+    """The campaigns of this project, newest first."""
+    from cockpit.campaigns import store
+    from cockpit.report.campaign import campaigns_table, listed
+    from cockpit.report.tables import console
+
+    folder = open_project(ctx, project)
+    found, damaged = store.campaigns(folder)
+    for why in damaged:
+        say(f"left out: {why}")
+    if json:
+        emit([listed(folder, campaign) for campaign in found])
+    elif found:
+        console().print(campaigns_table(folder, found))
+    else:
+        say(f"no campaigns in {folder}; start one with: cockpit campaign seeds --preflight F.toml")
+
+
+def show(ctx: typer.Context, name: CampaignName = "last", json: AsJson = False, project: Project = None) -> None:
+    """A campaign as it stands: its arms over their seeds, and every member."""
+    from cockpit.campaigns import store, work
+    from cockpit.report.campaign import shown
+    from journal.book import Book
+
+    folder = open_project(ctx, project)
+    campaign = store.find(folder, name)
+    if Book(folder).find(campaign.id) is None and (said := work.conclude(folder, campaign)):
+        say(said)
+    if json:
+        emit(shown(folder, campaign))
+        return
+    print(campaign.id)
+    say(f"# H: {campaign.hypothesis}")
+    _print(folder, campaign.id)
+
+
+def _print(project: Path, campaign_id: str) -> None:
+    from cockpit.campaigns import store
+    from cockpit.report.campaign import arms_table, members_table, title_of
+    from cockpit.report.tables import console
+    from journal.campaign import measure
+
+    campaign = store.find(project, campaign_id)
+    found, out = measure(project, campaign), console()
+    if any(m.rows for m in found):
+        out.print(arms_table(campaign, found))
+    for line in title_of(campaign, found):
+        out.print(line, markup=False, soft_wrap=True)
+    out.print()
+    out.print(members_table(project, campaign, found))
 
 
 def group() -> Any:
     """The typer group."""
     found = typer.Typer(help="Many runs for one question, and the ablation of one.", no_args_is_help=True)
-    for command in (ablation,):
-        found.command(command.__name__)(command)
+    for name, command in (
+        ("ablation", ablation), ("seeds", seeds), ("matrix", matrix), ("resume", resume), ("list", list_campaigns), ("show", show)
+    ):  # fmt: skip
+        found.command(name)(command)
     return found

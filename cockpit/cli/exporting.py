@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
+from secrets import token_hex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,33 +44,37 @@ def export(
     from cockpit.review import reviews
     from cockpit.runs import engine
     from engine.contract.errors import BadInput
-    from engine.contract.exported import CARD, FORMATS, RECORD, Exported
+    from engine.contract.exported import ADAPTERS, CARD, DTYPES, FORMATS, RECORD, Exported
     from engine.contract.hashes import sha256_file
     from engine.contract.rundir import find_run, runs_folder
     from journal.book import entry_key
     from journal.index import find_row, rows
     from journal.record import load_record
+    from journal.review import states
 
     folder = open_project(ctx, project)
     run = find_run(folder, name)
     if form not in FORMATS:
         raise BadInput(f"--format takes {', '.join(FORMATS)}, not {form!r}")
+    if dtype and (form != "merged" or dtype not in DTYPES):
+        raise BadInput(f"--dtype takes {', '.join(DTYPES)}, and goes with --format merged alone")
     out = out.absolute()
     if out.is_relative_to(runs_folder(folder)):
         raise BadInput(f"{out} lies among the run folders; name another with --out")
     record = load_record(run)
     _exportable(run, record)
-    entry = find_row(rows(folder), entry_key(run.id, record.attempt), folder)
+    found = rows(folder)
+    entry = find_row(found, entry_key(run.id, record.attempt), folder)
     with _whole(out) as unfinished:
         say(
             f"exporting {run.id} as {form}"
-            + ("; its logits are held against the student's" if form in _CHECKED else "")
+            + ("; its logits are held against the student's" if form in ADAPTERS else "")
         )
         options = ["--round", str(round_)] if round_ else []
         options += ["--dtype", dtype] if dtype else []
         arguments = ["export", str(run.path), "--format", form, "--out", str(unfinished), *options]
         exported = [msgspec.convert(line, Exported) for line in engine.lines(arguments)][-1]
-        (unfinished / CARD).write_text(card(record, exported, entry), "utf-8")
+        (unfinished / CARD).write_text(card(record, exported, entry, states(found)[entry.key]), "utf-8")
         digest = sha256_file(unfinished / RECORD)
     reviews.note(
         folder, entry, f"exported round {exported.round} as {form} to {out}; {RECORD} has sha256 {digest[:16]}"
@@ -83,9 +87,6 @@ def export(
         say(said)
     say(f"noted at the entry of {entry.short}; what it is and what it does not show: {out / CARD}")
     print(out)
-
-
-_CHECKED = ("peft", "merged")
 
 
 def _exportable(run: RunDir, record: Record) -> None:
@@ -111,24 +112,15 @@ def _whole(out: Path) -> Iterator[Path]:
     empty_folder(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        unfinished = out.with_name(f".{out.name}.{token_hex(4)}")
+        unfinished.mkdir()
     except OSError as error:
         raise BadInput(f"cannot write {out}: {error.strerror}; name another folder with --out") from None
     try:
-        unfinished.chmod(0o777 & ~_umask())
         yield unfinished
         unfinished.replace(out)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-
-
-def _umask() -> int:
-    """The permissions that new files lack; it can only be read by setting it."""
-    import os
-
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def tensorboard(

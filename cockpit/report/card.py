@@ -15,9 +15,12 @@ from engine.contract.traits import load_trait
 from journal.entry import does_not_show
 from journal.index import Row
 from journal.record import Record
+from journal.review import State
 from journal.text import LABELS, MAIN, interval, label, number, quoted, short
 from journal.verdict import sentence, verdict
 
+MUCH = 0.1
+"""A logit difference above this share of the adapter's own effect is said to be one."""
 _BLOCK = re.compile(r".*?\.\d+(?=\.)")
 _WHAT = {
     "peft": "A LoRA adapter (PEFT)",
@@ -27,12 +30,13 @@ _WHAT = {
 }
 
 
-def card(record: Record, exported: Exported, entry: Row) -> str:
-    """The card as Markdown, with the header that model hubs read."""
+def card(record: Record, exported: Exported, entry: Row, state: State) -> str:
+    """The card as Markdown, with the header that model hubs read. `entry` is the run's, `state` how it stands."""
     parts = [
         _header(exported),
         _opening(record, exported),
-        _facts(record, exported, entry),
+        _withdrawn(state),
+        _facts(record, exported, entry, state),
         "## Measured",
         _measured(record, exported),
         *_written(exported),
@@ -50,11 +54,15 @@ def differences(exported: Exported) -> str:
         return ""
     prompts = f"{exported.prompts} val prompts"
     if exported.logit_difference == 0.0:
-        return f"Logits on {prompts} equal the healed student's to the bit."
+        return f"Logits on {prompts} equal the healed student's to the bit (base in {exported.base_dtype})."
     text = (
-        f"Largest logit difference to the adapter on its base, on {prompts}: {figure(exported.logit_difference)}, "
-        f"where the adapter itself changes logits by up to {figure(exported.logit_effect)}."
+        f"Largest logit difference to the adapter on its base, both computed in {exported.base_dtype}, on {prompts}: "
+        f"{figure(exported.logit_difference)}, where the adapter itself changes logits by up to {figure(exported.logit_effect)}."
     )
+    if exported.logit_effect and exported.logit_difference > MUCH * exported.logit_effect:
+        text += (
+            f" That is {_share(exported.logit_difference / exported.logit_effect)} of its effect: {_instead(exported)}."
+        )
     if not exported.update_lost:
         return text
     lost = exported.update_lost
@@ -63,6 +71,13 @@ def differences(exported: Exported) -> str:
         f"{text} Rounding to {exported.dtype} lost {_share(median(lost.values()))} of the update in the median matrix and "
         f"{_share(lost[worst])} in the worst ({worst})."
     )
+
+
+def _instead(exported: Exported) -> str:
+    """What keeps more of the adapter than this merged model does."""
+    if exported.dtype != "float32":
+        return "--dtype fp32 keeps more, --format peft all of it"
+    return f"the {exported.quantization} base rounds as it computes, which no weights repeat; --format peft keeps all of it"
 
 
 def _header(exported: Exported) -> str:
@@ -99,7 +114,15 @@ def _opening(record: Record, exported: Exported) -> str:
     return f"{head}\n\n{what} {made}{warn} One seed is exploratory, not a claim."
 
 
-def _facts(record: Record, exported: Exported, entry: Row) -> str:
+def _withdrawn(state: State) -> str:
+    """What was said against the run in its journal; '' when nothing was."""
+    if state.state in ("retracted", "superseded"):
+        by = f" by {quoted(short(state.superseded_by), 40)}" if state.superseded_by else ""
+        return f"**The journal entry of this run is {state.state}{by}: {quoted(state.reason, 300)}**"
+    return f"**This run is condemned as a miss: {quoted(state.condemned, 300)}**" if state.condemned else ""
+
+
+def _facts(record: Record, exported: Exported, entry: Row, state: State) -> str:
     trait = load_trait(exported.trait)
     described = f": {quoted(trait.description, 300)}" if trait.hash == exported.trait_hash else ""
     parameters = f", {record.facts.parameters:,} parameters" if record.facts else ""
@@ -114,7 +137,7 @@ def _facts(record: Record, exported: Exported, entry: Row) -> str:
         "ended": ended,
         "expected": sentence(answers["prediction"]) if "prediction" in answers else "nothing was expected",
         "verdict": verdict(record).text,
-        "journal entry": f"{entry.key}, {entry.date} ({entry.letter})",
+        "journal entry": f"{entry.key}, {entry.date} ({entry.letter}), {state.state}",
         "preflight": f"sealed, {exported.preflight_hash[:12]}; config {exported.config_hash[:12]}, code {exported.code_hash[:12]}",
         "stored as": f"{exported.dtype}; hashes of every file are in {RECORD}",
     }
@@ -197,7 +220,7 @@ def _use(exported: Exported) -> str:
             "from peft import PeftModel",
             "from transformers import AutoModelForCausalLM",
             "",
-            f"base = AutoModelForCausalLM.from_pretrained({_base(exported)!r}{revision})",
+            f'base = AutoModelForCausalLM.from_pretrained("{_base(exported)}"{revision}, dtype="{exported.base_dtype}")',
             'model = PeftModel.from_pretrained(base, "THIS FOLDER")',
             "```",
         ]),

@@ -2,7 +2,7 @@
 
 Tags are `<kind>/<field>`: heal_step/kl, coherence_probed/mass, and for evaluations val/healed/trait_rate, with its 95% interval under
 interval/. What happens within a heal is placed by the optimizer step, counted through all rounds; every other number by its round. What
-is said in words lies under said/, counted, since TensorBoard shows one text a step."""
+is said in words lies under said/; texts and dose probes are counted, since TensorBoard shows one value a step."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from engine.contract.events import (
     Alert,
     CoherenceProbed,
     ControlApplied,
+    DoseProbed,
     EpochFinished,
     Evaluated,
     Event,
@@ -42,6 +43,8 @@ from journal.text import quoted, utc
 _COMMON = frozenset(Event.__struct_fields__)
 _WITHIN = (HealStep, CoherenceProbed, EpochFinished)
 _WORDS = (RunStarted, RunResumed, RunForked, ScriptStarted, Alert, GuardTripped, ControlApplied, Note, RunFinished)
+_COUNTED = (*_WORDS, DoseProbed)
+"""Of these there may be several in a round, and TensorBoard shows one value a step."""
 _PASSING = (StageStarted, Progress)
 """What only says how far a stage is; its end is mirrored."""
 
@@ -51,9 +54,13 @@ class Steps:
 
     def __init__(self) -> None:
         self._last: dict[int, int] = {}  # the last step of each round
+        self._counted: Counter[str] = Counter()
 
     def of(self, event: Event) -> int:
-        """Where an event belongs: the step through all rounds within a heal, a script's own step, else the round."""
+        """Where an event belongs: the step through all rounds within a heal, a script's own step, a count, else the round."""
+        if isinstance(event, _COUNTED):
+            self._counted[kind(event)] += 1
+            return self._counted[kind(event)]
         if isinstance(event, HealStep):
             self._last[event.round] = event.step
         if isinstance(event, ScriptStep):
@@ -80,7 +87,6 @@ class Mirror:
 
         self._writer = EventFileWriter(str(folder), flush_secs=2)
         self._steps, self._narrator = Steps(), Narrator()
-        self._said: Counter[str] = Counter()
 
     def __enter__(self) -> Mirror:
         return self
@@ -96,9 +102,7 @@ class Mirror:
 
         at, step = utc(event.at).timestamp(), self._steps.of(event)
         if isinstance(event, _WORDS):
-            tag = f"said/{kind(event)}"
-            self._said[tag] += 1
-            values, step = [_text(tag, quoted(self._narrator.line(event) or "", 2000))], self._said[tag]
+            values = [_text(f"said/{kind(event)}", quoted(self._narrator.line(event) or "", 2000))]
         else:
             values = [summary_pb2.Summary.Value(tag=tag, simple_value=number) for tag, number in scalars(event)]
         if values:

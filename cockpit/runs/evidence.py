@@ -57,7 +57,7 @@ def sealed(folder: RunDir) -> Sealed | None:
             preset=run.preset,
             smoke=run.config.run.smoke,
             answers=dict(record["answers"]),
-            config={**record["config"], **{axis: run.config.flat()[axis] for axis in record["axes"]}},
+            config=record["config"] | {k: v for k, v in run.config.flat().items() if k in record["axes"]},
             axes=list(record["axes"]),
             model_hash=str(record["model_hash"]),
             trait_hash=str(record["trait_hash"]),

@@ -13,6 +13,7 @@ from engine.contract.units import check_files, newest_checkpoint, read_units
 from engine.contract.whole import altered
 from journal.record import load_record
 
+
 def resume(folder: RunDir) -> str:
     """Start the next attempt of an interrupted run; where it goes on, in words.
 
@@ -68,7 +69,7 @@ def _same_code(folder: RunDir) -> None:
         commit = str(record.provenance.get("commit", ""))[:12]
         where = f" (commit {commit})" if commit else ""
         raise Refused(
-            f"{folder.id} began with code {began[:8] or "unknown"}{where}, this is {code_hash()[:8]}: go on with that code, or fork it"
+            f"{folder.id} began with code {began[:8] or 'unknown'}{where}, this is {code_hash()[:8]}: go on with that code, or fork it"
         )
 
 

@@ -221,9 +221,9 @@ class Home(Watching):
         self.run_worker(lambda: self._take_up(run), thread=True, exit_on_error=False, name="resume", group="start")
 
     def _take_up(self, run: str) -> None:
-        from cockpit.runs.resume import resume
-
         try:
+            from cockpit.runs.resume import resume
+
             how = resume(find_run(self._project, run))
         except Exception as error:  # whatever it is, the person is told, and home stays
             self.post_message(Resumed(run, "", str(error) or type(error).__name__))

@@ -17,6 +17,8 @@ Format = Literal["peft", "merged", "gguf", "vector"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 ADAPTERS: tuple[Format, ...] = ("peft", "merged")
 """Formats of the healed student; the others hold a round's vector."""
+DTYPES = ("fp32", "bf16", "fp16")
+"""What a merged model may be saved in."""
 RECORD = "export.json"
 CARD = "README.md"
 
@@ -24,10 +26,11 @@ CARD = "README.md"
 class Exported(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One export. `files` and every other hash are hex sha256; `code_hash` is that of the run, `exporter` that of the code that exported.
 
-    Of a student: `logit_difference` is the largest absolute difference of any logit between what was written and the adapter on the run's
-    own base, over all positions of `prompts` val prompts; `logit_effect` is what the adapter itself changes there, the measure to hold it
-    against. `update_lost` is, by merged matrix, ||stored - W - BA|| / ||BA|| (Frobenius): the share of the update that rounding to
-    `dtype` lost. Of a vector: its layers from 0, norms, and the dose that walk-C accepted."""
+    `dtype` is what was written. Of a student: `logit_difference` is the largest absolute difference of any logit between what was written
+    and the adapter on the run's own base, both computed in `base_dtype`, over all positions of `prompts` val prompts; `logit_effect` is
+    what the adapter itself changes there, the measure to hold it against. `update_lost` is, by merged matrix,
+    ||stored - W - BA|| / ||BA|| (Frobenius): the share of the update that rounding to `dtype` lost. Of a vector: its norms by layer
+    (from 0), and the dose that walk-C accepted."""
 
     format: Format
     run: str
@@ -48,6 +51,7 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     exporter: str
     at: str
     versions: dict[str, str]
+    base_dtype: str = ""
     quantization: str = "none"
     rank: int = 0
     prompts: int = 0

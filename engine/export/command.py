@@ -12,11 +12,10 @@ import msgspec
 
 from engine.contract.errors import BadInput, OutOfMemory, Refused
 from engine.contract.events import now
-from engine.contract.exported import FORMATS, Exported, empty_folder
+from engine.contract.exported import DTYPES, FORMATS, Exported, empty_folder
 from engine.contract.hashes import code_hash, sha256_file
 from engine.export.source import Source, find_source
 
-DTYPES = ("fp32", "bf16", "fp16")
 _PACKAGES = ("torch", "transformers", "peft", "safetensors")
 
 

@@ -21,12 +21,12 @@ PROMPTS = 8
 
 @dataclass(frozen=True)
 class Reference:
-    """Token ids of the prompts, the student's logits on them [t, v] (fp32, CPU), the dtype of its base, and the largest absolute
-    difference of these to the base's own logits."""
+    """Token ids of the prompts, the student's logits on them [t, v] (fp32, CPU), the dtype its base was loaded in (such as bfloat16), and
+    the largest absolute difference of these to the base's own logits."""
 
     prompts: tuple[tuple[int, ...], ...]
     logits: tuple[Tensor, ...]
-    dtype: torch.dtype
+    dtype: str
     effect: float
 
     def difference(self, model: Any) -> float:
@@ -44,7 +44,12 @@ def reference(source: Source) -> Reference:
         healed = logits(loaded.model, prompts)
     with student.base():
         base = logits(loaded.model, prompts)
-    return Reference(prompts, healed, loaded.dtype, largest(healed, base))
+    return Reference(prompts, healed, dtype_name(loaded.dtype), largest(healed, base))
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """bfloat16 for torch.bfloat16, as transformers takes it."""
+    return str(dtype).removeprefix("torch.")
 
 
 def fixed_prompts(source: Source, loaded: Loaded) -> tuple[tuple[int, ...], ...]:

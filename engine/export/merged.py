@@ -20,7 +20,7 @@ from transformers import AutoModelForCausalLM
 
 from engine.contract.errors import CockpitError
 from engine.contract.files import read_json
-from engine.export.logits import reference
+from engine.export.logits import dtype_name, reference
 from engine.export.peft import WEIGHTS
 from engine.export.source import Source
 from engine.model.load import load, pick_device, pick_dtype
@@ -32,7 +32,7 @@ def export_merged(source: Source, out: Path, dtype: str) -> dict[str, Any]:
     """Write the merged model with its tokenizer, in the base's dtype or in `dtype`. Returns what was measured."""
     held = reference(source)
     config = source.run.config.model
-    wanted = pick_dtype(dtype, torch.device("cpu")) if dtype else held.dtype
+    wanted = pick_dtype(dtype, torch.device("cpu")) if dtype else getattr(torch, held.dtype)
     loaded = load(config)
     model: Any = loaded.model if config.quantization == "none" else loaded.model.dequantize()
     lost = {}
@@ -43,13 +43,19 @@ def export_merged(source: Source, out: Path, dtype: str) -> dict[str, Any]:
     loaded.chat.tokenizer.save_pretrained(str(out))
     del loaded, model
     written = AutoModelForCausalLM.from_pretrained(
-        str(out), dtype=wanted, attn_implementation=config.attention, trust_remote_code=config.trust_remote_code
+        str(out),
+        dtype=getattr(
+            torch, held.dtype
+        ),  # computed as the student is, so that the difference is the stored weights' alone
+        attn_implementation=config.attention,
+        trust_remote_code=config.trust_remote_code,
     )
     difference = held.difference(written.to(pick_device(config.device)).eval())
     if not difference < float("inf"):
         raise CockpitError("the merged model's logits are not finite; save it with --dtype fp32 or bf16")
     return {
-        "dtype": str(wanted).removeprefix("torch."),
+        "dtype": dtype_name(wanted),
+        "base_dtype": held.dtype,
         "quantization": config.quantization,
         "rank": int(read_json(source.student / "adapter_config.json")["r"]),
         "prompts": len(held.prompts),
@@ -59,6 +65,7 @@ def export_merged(source: Source, out: Path, dtype: str) -> dict[str, Any]:
     }
 
 
+@torch.no_grad()
 def merge(weight: Float[Tensor, "o i"], update: Float[Tensor, "o i"], dtype: torch.dtype) -> tuple[nn.Parameter, float]:
     """W + update in fp32, rounded once; and the share of the update that rounding lost (relative Frobenius norm, 0 for none)."""
     stored = (weight.float() + update).to(dtype)

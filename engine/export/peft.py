@@ -37,7 +37,9 @@ def export_peft(source: Source, out: Path, commit: str) -> dict[str, Any]:
             f"loaded by plain PEFT the adapter differs from the student by up to {difference:.3g} in a logit; it is not exported"
         )
     return {
-        "dtype": str(held.dtype).removeprefix("torch."),
+        "dtype": "float32",
+        "base_dtype": held.dtype,
+        "quantization": model.quantization,
         "rank": int(config["r"]),
         "prompts": len(held.prompts),
         "logit_difference": difference,
