@@ -117,7 +117,8 @@ def test_an_interrupted_run_is_offered_to_go_on_and_a_refusal_stays_on_home(
 ) -> None:
     """S10: the newest run was killed; what resume refuses is said in its own words."""
     write_run(OLD)
-    write_run(NEW, "killed")
+    killed = write_run(NEW, "killed")
+    killed.provenance.write_text('{"code_hash": "0123456789"}')
     seen = Watcher(project).look()
     assert (seen.next.action, seen.next.of) == ("resume", NEW)
     assert seen.next.command == "cockpit resume p2aa"
