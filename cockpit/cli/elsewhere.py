@@ -114,7 +114,7 @@ class _Trouble:
 
 def relay(ctx: typer.Context, name: RunName) -> None:
     """Send a run's files to `cockpit attach HOST:RUN` on another machine, which starts this."""
-    from cockpit.cli.main import version
+    from cockpit.cli.version import version
     from cockpit.remote.relay import relay as send
     from engine.contract.rundir import find_run
 

@@ -20,7 +20,7 @@ def home(
 ) -> None:
     """Steer a model, distil the steer into a LoRA, heal it, and loop, honestly."""
     if version:
-        from cockpit.cli.main import version as installed
+        from cockpit.cli.version import version as installed
 
         print(f"cockpit {installed()}")
         raise typer.Exit(0)

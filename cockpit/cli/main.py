@@ -11,6 +11,8 @@ from typing import Any
 def main() -> None:
     """Console script: run a command; every failure is one line on stderr and the exit code of its kind."""
     if sys.argv[1:] in (["--version"], ["-V"]):
+        from cockpit.cli.version import version
+
         print(f"cockpit {version()}")
         sys.exit(0)
     try:
@@ -18,16 +20,6 @@ def main() -> None:
     except KeyboardInterrupt:
         code = 130
     sys.exit(code)
-
-
-def version() -> str:
-    """The installed version; sources that are run without being installed have none."""
-    from importlib import metadata
-
-    try:
-        return metadata.version("cockpit")
-    except metadata.PackageNotFoundError:
-        return "not installed"
 
 
 def run(arguments: list[str]) -> int:
