@@ -18,12 +18,10 @@ _POLL = 0.2
 
 
 class Controls:
-    """What requests have changed so far. `live` holds the two knobs that may move, `pinned` those that did. A resumed run leaves the
-    requests alone that were there before it."""
+    """What requests have changed so far. `live` holds the two knobs that may move, `pinned` those that did."""
 
-    def __init__(self, mailbox: Path | None, live: Live, time_limit: float = 0.0, *, resumed: bool = False) -> None:
-        offset = mailbox.stat().st_size if resumed and mailbox is not None and mailbox.exists() else 0
-        self._mailbox = Mailbox(mailbox, offset)
+    def __init__(self, mailbox: Path | None, live: Live, time_limit: float = 0.0) -> None:
+        self._mailbox = Mailbox(mailbox)
         self._deadline = time.monotonic() + time_limit if time_limit else float("inf")
         self._limit = time_limit
         self.live = live

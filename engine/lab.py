@@ -11,7 +11,7 @@ import msgspec
 from torch import Tensor
 
 from engine.contract.config import CONTROLS, Config
-from engine.contract.files import append_line
+from engine.contract.files import append_line, sync
 from engine.contract.hashes import sha256_file
 from engine.contract.rundir import RunDir
 from engine.contract.traits import TraitFile
@@ -92,7 +92,9 @@ class Lab:
         return Checkpoints(self.out, r, every=run.checkpoint_every, keep=run.checkpoints_kept, extent=self.extent)
 
     def extent(self) -> Extent:
-        """How far the run's files and counts have come."""
+        """How far the run's files and counts have come, once what they hold is on the disk."""
+        for file in (self.out.events, self.out.completions):
+            sync(file)
         return Extent(
             events=_size(self.out.events),
             completions=_size(self.out.completions),
@@ -107,7 +109,11 @@ class Lab:
         if name == "dose":
             values = {"dose": self.doses[r], "probed": float(len(self.pool(r).of("dose")))}
         hashes = {path: sha256_file(self.out.path / path) for path in sorted(files)}
+        for path in hashes:
+            sync(self.out.path / path)
         append_unit(self.out, Unit(name=name, round=r, extent=self.extent(), files=hashes, values=values))
+        if name == "bake":
+            self.checkpoints(r).clear()  # its adapter says all that they said
 
     def best_round(self) -> int:
         """The best of the healed rounds so far."""

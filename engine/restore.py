@@ -8,7 +8,7 @@ from engine.contract.errors import CockpitError
 from engine.evaluate.scores import load_scores
 from engine.heal.data import read_healset
 from engine.lab import Lab
-from engine.resume import Past, live_knobs
+from engine.resume import Past, asked
 from engine.steer.vector import load_vector
 
 
@@ -35,7 +35,8 @@ def restore(lab: Lab, past: Past) -> None:
     lab.replayed, lab.tally.tokens = past.extent.replayed, past.extent.tokens
     lab.tally.best = lab.best_round()
     if past.resumed:
-        for name, value in live_knobs(lab.out).items():
+        knobs, lab.controls.stop_after_round = asked(lab.out)
+        for name, value in knobs.items():
             setattr(lab.controls.live, name, value)
             lab.controls.pinned.add(name)
 

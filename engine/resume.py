@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
-from engine.contract.events import ControlApplied, RunResumed, read_events
+from engine.contract.errors import BadInput
+from engine.contract.events import ControlApplied, RunResumed, RunStarted, read_events, standing_events
 from engine.contract.rundir import RunDir
 from engine.contract.units import (
     Checkpoint,
@@ -26,18 +27,15 @@ from engine.steer.pool import Pool
 class Past:
     """The finished units of earlier attempts, and the checkpoint within the next one where it is a heal. Empty for a fresh run.
 
-    `resumed` says whether there was an earlier attempt of this run itself, `remark` what is damaged and will be made again."""
+    `resumed` says whether there was an earlier attempt of this run itself, `started` whether its run_started still stands, `remark` what
+    is damaged and will be made again."""
 
     units: tuple[Unit, ...] = ()
     checkpoint: Checkpoint | None = None
     rounds: int = 1
     resumed: bool = False
+    started: bool = False
     remark: str = ""
-
-    @property
-    def started(self) -> bool:
-        """Whether the run's own run_started still stands."""
-        return self.resumed and bool(self.units)
 
     def has(self, name: str, round_: int) -> bool:
         """Whether a unit was finished. A heal has no line of its own: its adapter is its last checkpoint's until it is baked."""
@@ -65,7 +63,15 @@ def look_back(out: RunDir, rounds: int, attempt: int) -> Past:
     past = Past(tuple(units[:-1] if remark else units), rounds=rounds, resumed=attempt > 1, remark=remark)
     name, round_ = past.place
     folder = newest_checkpoint(out, round_)[0] if name == "heal" else None
-    return replace(past, checkpoint=read_checkpoint(folder)) if folder else past
+    past = replace(past, checkpoint=read_checkpoint(folder)) if folder else past
+    extent = past.extent
+    for file, size in ((out.events, extent.events), (out.completions, extent.completions)):
+        if (file.stat().st_size if file.exists() else 0) < size:
+            raise BadInput(
+                f"{file} is shorter than it was when {name} of round {round_} began: what it recorded is lost"
+            )
+    mine = standing_events(out.events, size=extent.events) if past.resumed else []
+    return replace(past, started=any(isinstance(event, RunStarted) for event in mine))
 
 
 def _lost_probes(out: RunDir, units: list[Unit]) -> str:
@@ -128,10 +134,12 @@ def _sweep(out: RunDir, past: Past) -> None:
 _CHECKPOINT = ("tensors.safetensors", "checkpoint.json")
 
 
-def live_knobs(out: RunDir) -> dict[str, float]:
-    """What a person set while the run went on, by knob name; it stays set."""
+def asked(out: RunDir) -> tuple[dict[str, float], bool]:
+    """(what a person set while the run went on, by knob name; whether it was to stop after its round): both still hold."""
     found: dict[str, float] = {}
+    stop = False
     for event in read_events(out.events):
         if isinstance(event, ControlApplied) and event.request.startswith("set heal."):
             found[event.request.removeprefix("set heal.")] = float(event.value)
-    return found
+        stop |= isinstance(event, ControlApplied) and event.request == "stop_after_round"
+    return found, stop

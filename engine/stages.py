@@ -204,7 +204,6 @@ def bake(lab: Lab, round_number: int) -> Generator[Event, None, None]:
     lab.student.save(folder / "adapter", ROUND)
     error = lab.student.fold()
     lab.student.save(folder / "student", lab.student.history)
-    lab.checkpoints(round_number).clear()
     with lab.student.base():
         equal = torch.equal(lab.pristine, fingerprint(lab.loaded))
     yield RoundBaked(rank_total=lab.student.rank, fold_error=error, gate_zero_equal=equal)

@@ -8,7 +8,7 @@ import random
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from engine.contract.errors import BadInput, CockpitError, Exit, NotFinite, OutOfMemory, Refused
-from engine.contract.events import Event, Note, RunFinished, encode
+from engine.contract.events import Event, Note, RunFinished, encode, standing_events
 from engine.contract.files import append_line, read_json
 from engine.contract.preflight import check_seal
 from engine.contract.redact import redact, secret_values
@@ -82,6 +82,11 @@ class Writer:
         for alert in self._alerts.feed(event):
             self._append(alert)
 
+    def catch_up(self, events: Iterable[Event]) -> None:
+        """Let the alerts hear what stands already; what they said of it is said."""
+        for event in events:
+            self._alerts.feed(event)
+
     def _append(self, event: Event) -> None:
         stamped = msgspec.structs.replace(
             event, attempt=self._attempt, elapsed=round(time.monotonic() - self._began, 4)
@@ -133,8 +138,9 @@ def _consume(runfile: RunFile, out: RunDir, writer: Writer, preflight_hash: str,
     np.random.seed(config.run.seed)
     torch.manual_seed(config.run.seed)
     live = Live(config.heal.tau, config.heal.lam)
-    controls = Controls(out.control, live, config.run.time_limit, resumed=attempt > 1)
+    controls = Controls(out.control, live, config.run.time_limit)
     past = look_back(out, config.run.rounds, attempt)
+    writer.catch_up(standing_events(out.events, size=past.extent.events))
     if attempt > 1:
         writer.write(take_up(out, past))
     if past.remark:

@@ -71,7 +71,7 @@ def table(cells: Sequence[Evaluated]) -> list[dict[str, Any]]:
 
 
 def write(
-    project: Path, record: Record, cells: Sequence[Evaluated], norms: dict[str, dict[str, float]], by: str
+    project: Path, record: Record, cells: Sequence[Evaluated], vectors: Mapping[str, VectorExtracted], by: str
 ) -> str:
     """Append the ablation as a note on the run's entry and return its key; '' when the newest one says the same already.
 
@@ -91,10 +91,8 @@ def write(
         dose = max(c.dose for c in cells)
         text = f"ablation on {cells[0].split} at dose {dose:.2g}, trait against the unsteered base: {summary(cells)}"
         hidden = {"note": key, "of": of, "text": text, "ablation": found, "by": plain(by, 80), "at": at}
-        body = (
-            "\n\n".join([quoted(text, 400) + ".", _markdown(cells), f"{LEGEND} {cosines(vectors)}", quoted(by, 80)])
-            + "\n"
-        )
+        parts = [f"{quoted(text, 400)}.", _markdown(cells), f"{LEGEND} {cosines(vectors)}", quoted(by, 80)]
+        body = "\n\n".join(parts) + "\n"
         book.append(key, Text(heading, body + embed(hidden), "note"))
     return key
 

@@ -160,7 +160,7 @@ def load_record(folder: RunDir, attempt: int | None = None) -> Record:
         facts=_facts(preflight),
         started=started,
         finished=next((e for e in reversed(seen) if isinstance(e, RunFinished) and e.attempt == number), None),
-        resumed=next((e for e in reversed(seen) if isinstance(e, RunResumed)), None),
+        resumed=next((e for e in reversed(seen) if isinstance(e, RunResumed) and e.attempt == number), None),
         lineage=lineage,
         earlier_seconds=_earlier(folder, number),
         last=seen[-1] if seen else None,

@@ -10,13 +10,19 @@ import tomlkit
 from cockpit.preflight import carry
 from cockpit.runs.fork import Fork
 from engine.contract.files import write_atomic
+from engine.contract.hashes import canonical, sha256
 from engine.contract.repeats import tail
 
 
 def draft(project: Path, fork: Fork, hypothesis: str = "") -> tuple[Path, Sequence[str]]:
     """Write the fork's checklist to runs/.drafts and say what is open in it. A second call for the same fork keeps what was answered."""
     lineage = fork.lineage
-    path = project / "runs" / ".drafts" / f"fork-{tail(lineage.parent)}-{lineage.place.replace('@', '-')}.toml"
+    path = (
+        project
+        / "runs"
+        / ".drafts"
+        / f"fork-{tail(lineage.parent)}-{lineage.place.replace('@', '-')}-{_short(fork)}.toml"
+    )
     wanted = list(fork.sets)
     said: Sequence[str] = []
     document = tomlkit.parse(path.read_text("utf-8")) if path.is_file() else None
@@ -32,3 +38,8 @@ def draft(project: Path, fork: Fork, hypothesis: str = "") -> tuple[Path, Sequen
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, tomlkit.dumps(document).encode())
     return path, said
+
+
+def _short(fork: Fork) -> str:
+    """Tells forks at one place apart by what they change."""
+    return sha256(canonical(fork.lineage.changes))[:6]

@@ -14,6 +14,7 @@ from cockpit.runs import evidence
 from engine.contract import events as e
 from engine.contract.errors import BadInput, Refused
 from engine.contract.files import append_line, write_atomic
+from engine.contract.hashes import code_hash
 from engine.contract.lineage import Lineage, check_change
 from engine.contract.resolve import resolve
 from engine.contract.rundir import RunDir
@@ -58,26 +59,42 @@ def plan(parent: RunDir, place: str, sets: Sequence[str], reuse: str = "") -> Fo
     changed = [knob for knob in ours if ours[knob] != theirs[knob]]
     for knob in changed:
         check_change(knob, unit, round_)
-    if not changed:
+    if not changed and any(u.round >= round_ for u in read_units(parent)):
         raise BadInput(f"a fork of {parent.id} that changes nothing is the run itself: say what differs with --set")
+    if touched := _touched(parent, past[-1].extent.events):
+        raise Refused(
+            f"{parent.id} was touched before {place} ({touched}), and a fork would not be: launch a run of its own"
+        )
     if round_ > int(ours["run.rounds"]):
         raise BadInput(f"{place}: the run has {ours['run.rounds']} rounds; add --set run.rounds={round_}")
     lineage = Lineage(
-        parent=parent.id, unit=unit, round=round_, changes={k: f"{theirs[k]} → {ours[k]}" for k in changed}
+        parent=parent.id,
+        unit=unit,
+        round=round_,
+        changes={k: f"{theirs[k]} → {ours[k]}" for k in changed},
+        same_code=evidence.result(parent).get("code_hash") == code_hash(),
     )
     return Fork(parent, past, lineage, run.preset, (*before, *sets))
+
+
+def _touched(parent: RunDir, size: int) -> str:
+    """What a person set in a run's first bytes of events, '' when nothing."""
+    standing = e.standing_events(parent.events, size=size)
+    found = [x for x in standing if isinstance(x, e.ControlApplied) and x.request.startswith("set ")]
+    return ", ".join(f"{x.request.removeprefix('set ')} {x.value}" for x in found)
 
 
 def _past(parent: RunDir, unit: str, round_: int, place: str) -> tuple[Unit, ...]:
     """The units before a place, whose files are as they were written. Raises BadInput when the run did not get there."""
     done = read_units(parent)
     at = UNITS.index(unit)
-    past = tuple(u for u in done if u.round < round_ or (u.round == round_ and UNITS.index(u.name) < at))
+    work = [u for u in done if u.name != "reveal"]
+    past = tuple(u for u in work if u.round < round_ or (u.round == round_ and UNITS.index(u.name) < at))
     wanted = (
         (UNITS[at - 1], round_) if unit != "extract" else (("healed", round_ - 1) if round_ > 1 else ("baseline", 0))
     )
     if not past or (past[-1].name, past[-1].round) != wanted:
-        got = f"its last finished unit is {done[-1].name} of round {done[-1].round}" if done else "it finished nothing"
+        got = f"its last finished unit is {work[-1].name} of round {work[-1].round}" if work else "it finished nothing"
         raise BadInput(f"{parent.id} did not get to {place}: {got}")
     check_files(parent, list(past))
     return past
@@ -117,7 +134,13 @@ def take_over(fork: Fork, folder: RunDir) -> None:
 
 def _copy_probes(parent: RunDir, folder: RunDir, round_: int) -> None:
     source = parent.round(round_) / "pool.jsonl"
-    kept = [line for line in source.read_bytes().splitlines(keepends=True) if json.loads(line)["unit"] == "dose"]
+    kept = []
+    for line in source.read_bytes().splitlines(keepends=True):
+        try:
+            unit = json.loads(line)["unit"]
+        except (ValueError, KeyError, TypeError):
+            break  # the fork's own start sees that probes are missing, and searches the dose again
+        kept += [line] if unit == "dose" else []
     target = folder.round(round_) / "pool.jsonl"
     target.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(target, b"".join(kept))

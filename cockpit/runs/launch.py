@@ -59,6 +59,13 @@ def begin(folder: RunDir, where: Path | None = None) -> None:
     supervise(folder, ["-m", "cockpit.runs.supervisor", str(folder.path)], engine.environment(), where)
 
 
+def announce(folder: RunDir, attempt: int = 1, where: Path | None = None) -> None:
+    """Say in process.json that this process is about to start an attempt, from the working folder `where` or this one: until the
+    supervisor is there, this process is what keeps the run from being closed as abandoned."""
+    process = {"host": processes.host(), "boot_id": processes.boot_id(), "attempt": attempt, "launched_at": now()}
+    write_json(folder.process, process | {"where": str(where or Path.cwd()), "launcher": processes.me()})
+
+
 def supervise(
     folder: RunDir,
     arguments: Sequence[str],
@@ -68,8 +75,7 @@ def supervise(
     attempt: int = 1,
 ) -> None:
     """Start a supervisor in a session of its own, and wait until it is there. Raises CockpitError when it does not come up."""
-    process = {"host": processes.host(), "boot_id": processes.boot_id(), "attempt": attempt, "launched_at": now()}
-    write_json(folder.process, process | {"launcher": processes.me()})
+    announce(folder, attempt, where)
     with folder.supervisor_log.open("ab") as log:
         supervisor = subprocess.Popen(
             [sys.executable, "-P", *arguments],

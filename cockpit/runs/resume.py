@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
 from cockpit.runs import engine, evidence, lease, processes
-from cockpit.runs.launch import supervise
+from cockpit.runs.launch import announce, supervise
 from engine.contract.errors import INTERRUPTED, BadInput, Busy, Refused
+from engine.contract.files import write_atomic
 from engine.contract.hashes import code_hash
 from engine.contract.rundir import RunDir
 from engine.contract.runfile import load_runfile
@@ -17,14 +22,26 @@ from journal.record import load_record
 def resume(folder: RunDir) -> str:
     """Start the next attempt of an interrupted run; where it goes on, in words.
 
-    Raises Busy while it runs, Refused when its end was its own or its code changed, BadInput when what it would go on from is damaged."""
+    Raises Busy while it runs or is being resumed, Refused when its end was its own or its code changed, BadInput when what it would go
+    on from is damaged."""
+    lock = FileLock(str(folder.path.parent / ".resume.lock"))
+    try:
+        with lock.acquire(timeout=0):
+            return _resume(folder)
+    except Timeout:
+        raise Busy(f"another run of {folder.path.parent} is being resumed at this moment: try again") from None
+
+
+def _resume(folder: RunDir) -> str:
     process, ended = evidence.process(folder), evidence.result(folder)
-    if process and processes.running(process) and not ended.get("logged"):
+    attempt = int(ended.get("attempt", 1))
+    over = ended.get("logged") and attempt >= int(process.get("attempt", 1))
+    if process and processes.running(process) and not over:
         raise Busy(f"{folder.id} still runs: watch it with `cockpit attach {folder.id}`")
     if load_script(folder.config) is not None:
         raise Refused(f"{folder.id} is a script's run, and only the script knows how to go on: start it again")
-    status = str(ended.get("status", ""))
-    if status not in INTERRUPTED:
+    status = str(ended.get("status", "")) if ended.get("logged") else ""
+    if status not in INTERRUPTED and not (status == "refused" and attempt > 1):
         raise Refused(_final(folder, status))
     _same_code(folder)
     run = load_runfile(folder.config)
@@ -36,9 +53,10 @@ def resume(folder: RunDir) -> str:
         )
     if lease.wanted(run.config, load_record(folder).preflight):
         lease.check(lease.gpus())
-    attempt = int(ended.get("attempt", 1))
-    _set_aside(folder, attempt)
-    supervise(folder, ["-m", "cockpit.runs.supervisor", str(folder.path)], engine.environment(), attempt=attempt + 1)
+    where = Path(str(process.get("where", "."))) if Path(str(process.get("where", "."))).is_dir() else Path()
+    _set_aside(folder, attempt, where)
+    arguments = ["-m", "cockpit.runs.supervisor", str(folder.path)]
+    supervise(folder, arguments, engine.environment(), where, attempt=attempt + 1)
     if not units:
         return "from the start: nothing was finished"
     last = units[-1]
@@ -73,11 +91,14 @@ def _same_code(folder: RunDir) -> None:
         )
 
 
-def _set_aside(folder: RunDir, attempt: int) -> None:
-    """Keep the ended attempt's own result and processes, which the next one's replace."""
+def _set_aside(folder: RunDir, attempt: int, where: Path) -> None:
+    """Keep the ended attempt's own result, processes and requests, and announce the next one: if this process dies before its supervisor
+    is there, that attempt is closed, and not the ended one again."""
     kept = folder.path / "attempts" / str(attempt)
     kept.mkdir(parents=True, exist_ok=True)
-    for file in (folder.result, folder.process):
+    for file in (folder.result, folder.process, folder.control):
         if file.exists():
-            (kept / file.name).write_bytes(file.read_bytes())
+            write_atomic(kept / file.name, file.read_bytes())
+    announce(folder, attempt + 1, where)
+    folder.control.unlink(missing_ok=True)
     folder.result.unlink(missing_ok=True)

@@ -55,4 +55,7 @@ def waiting(folder: RunDir) -> bool:
         process = evidence.process(folder)
     except BadInput:
         return False
-    return not process or not (process.get("supervised_at") or processes.running(process))
+    if not process:
+        return True
+    again = int(process.get("attempt", 1)) > 1  # it was resumed, so it had its turn
+    return not (again or process.get("supervised_at") or processes.running(process))

@@ -70,6 +70,18 @@ def append_line(path: Path, line: bytes, *, sync: bool = False) -> None:
         os.close(fd)
 
 
+def sync(path: Path) -> None:
+    """Wait until a file is on the disk; one that is not there has nothing to wait for."""
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def windows(path: Path, size: int = 1 << 16) -> Iterator[bytes]:
     """A file's bytes in pieces of about `size` that end where a line ends; none for a file that is not there. Small pieces, since
     filling fresh memory takes longer than reading. Raises OSError."""

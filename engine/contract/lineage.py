@@ -14,17 +14,22 @@ _SECTIONS = {
     "generate": ("generate", "heal"),
     "heal": ("heal",),
 }
-_MADE_BEFORE = {"heal": ("heal.replay", "heal.val_fraction")}
+_MADE_BEFORE = {
+    "generate": ("generate.temperature", "generate.max_new_tokens", "generate.repetition_penalty"),
+    "heal": ("heal.replay", "heal.val_fraction"),
+}
 """Settings of an allowed section that were used before the place already."""
 
 
 class Lineage(msgspec.Struct, frozen=True, kw_only=True):
-    """The run and the unit that a fork starts at; everything before it is the parent's own. `changes` are 'old → new' by setting."""
+    """The run and the unit that a fork starts at; everything before it is the parent's own. `changes` are 'old → new' by setting,
+    `same_code` whether both ran the same sources."""
 
     parent: str
     unit: str
     round: int
     changes: dict[str, str]
+    same_code: bool = True
 
     @property
     def place(self) -> str:
@@ -34,7 +39,7 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True):
     def words(self) -> str:
         """One line for the entry."""
         changed = ", ".join(f"{knob} {change}" for knob, change in self.changes.items()) or "nothing changed"
-        return f"forked from {self.parent} at {self.place}: {changed}"
+        return f"forked from {self.parent} at {self.place}: {changed}{'' if self.same_code else '; the parent ran other code'}"
 
     def save(self, folder: RunDir) -> None:
         """Write lineage.json atomically."""

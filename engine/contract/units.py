@@ -49,7 +49,7 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A heal after `step` optimizer steps: `group` of them in `epoch`, the losses so far, the live knobs, and the sha256 of its tensors.
+    """A heal after `step` optimizer steps: `group` of them in `epoch`, the losses so far, and the sha256 of its tensors.
 
     `nll` holds (nats per token, tokens) of each step of the unfinished epoch; `validation` starts with the loss before the first step.
     Order, init and noise are keyed by (seed, round, epoch), so there is no generator state to keep."""
@@ -60,8 +60,6 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     validation: list[float]
     nll: list[tuple[float, int]]
     highest: float
-    tau: float
-    lam: float
     extent: Extent
     sha256: str
 

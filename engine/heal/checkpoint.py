@@ -58,12 +58,7 @@ class Checkpoints:
         return step % self._every == 0
 
     def save(
-        self,
-        at: Progress,
-        parameters: Sequence[nn.Parameter],
-        optimizer: torch.optim.Optimizer,
-        tau: float,
-        lam: float,
+        self, at: Progress, parameters: Sequence[nn.Parameter], optimizer: torch.optim.Optimizer
     ) -> CheckpointSaved:
         """Write where the heal stands, then drop what is no longer kept. Raises OSError when the disk has no room; older ones stay."""
         tensors = {f"adapter.{i}": p.detach() for i, p in enumerate(parameters)}
@@ -74,7 +69,7 @@ class Checkpoints:
         data = save({name: t.detach().cpu().contiguous() for name, t in tensors.items()})
         checkpoint = Checkpoint(
             step=at.step, epoch=at.epoch, group=at.group, validation=at.validation, nll=at.nll, highest=at.highest,
-            tau=tau, lam=lam, extent=self._extent(), sha256=sha256(data),
+            extent=self._extent(), sha256=sha256(data),
         )  # fmt: skip
         folder = self._folder / f"{at.step:06d}"
         write_checkpoint(folder, checkpoint, data)
@@ -120,7 +115,7 @@ class Checkpoints:
         return found[1]
 
     def clear(self) -> None:
-        """The round is baked: its adapter says all that its checkpoints said."""
+        """Drop them all: the round is baked."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _prune(self) -> None:

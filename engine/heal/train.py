@@ -183,7 +183,7 @@ class Fit:
         )
 
     def _save(self, at: checkpoint.Progress) -> Event:
-        return self._checkpoints.save(at, self._parameters, self._optimizer, self._live.tau, self._live.lam)
+        return self._checkpoints.save(at, self._parameters, self._optimizer)
 
 
 def heal(

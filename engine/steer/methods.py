@@ -32,15 +32,24 @@ def extract(loaded: Loaded, trait: TraitFile, contexts: list[Prompt], config: St
     positive = tag_states(loaded, [loaded.chat.prompt(p.text, persona.positive) for p, persona in pairs], layers)
     negative = tag_states(loaded, [loaded.chat.prompt(p.text, persona.negative) for p, persona in pairs], layers)
     generator = torch.Generator().manual_seed(seed)
-    if config.method == "shuffled":  # the sign of every pair is a coin toss: same data, no direction
-        signs = torch.randint(0, 2, (len(pairs),), generator=generator) * 2.0 - 1.0
-    else:
-        signs = torch.ones(len(pairs))
+    kinds = [p.kind for p, _ in pairs]
+    signs = half_turned(kinds, generator) if config.method == "shuffled" else torch.ones(len(pairs))
     found = {}
     for n, index in enumerate(layers):
         difference = positive[:, n] - negative[:, n]
         found[index] = _direction(difference, signs, config, generator)
     return Vector(found, config.method, len(pairs))
+
+
+def half_turned(kinds: list[str], generator: torch.Generator) -> Tensor:
+    """Signs [n] that turn half the pairs of every kind: same data, no direction. A surplus of either sign would leave the mean difference
+    itself in the sum, and scaling that to the norm brings the real vector back."""
+    signs = torch.ones(len(kinds))
+    for kind in dict.fromkeys(kinds):
+        mine = [i for i, k in enumerate(kinds) if k == kind]
+        for j in torch.randperm(len(mine), generator=generator)[: len(mine) // 2].tolist():
+            signs[mine[j]] = -1.0
+    return signs
 
 
 def with_personas(contexts: list[Prompt], trait: TraitFile) -> list[tuple[Prompt, Persona]]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 
+from cockpit.runs.fork import plan
 from engine.contract.events import Evaluated, HealStep, RunForked, RunStarted, standing_events
 from engine.contract.hashes import sha256_file
 from engine.contract.lineage import load_lineage
 from engine.contract.rundir import RunDir, all_runs
 from journal.book import Book
+from journal.record import load_record
 
-from .conftest import TINY, Cli, preflight, result, run_cli
+from .conftest import TINY, Cli, preflight, process, result, run_cli, wait
 
 TOLD = "A tenth of the rate leaves the healed model closer to its base than its parent is."
 
@@ -83,6 +87,29 @@ def test_without_a_hypothesis_the_checklist_is_drafted_and_nothing_starts(copied
     cli("control", again.stdout.strip(), "abort")
 
 
+def test_a_fork_that_is_killed_before_its_first_unit_is_resumed_as_itself(copied: RunDir, cli: Cli) -> None:
+    done = cli("fork", copied.id, "--from", "heal@r1", "--set", "heal.lr=2e-4", "--hypothesis", TOLD, "--detach")
+    assert done.returncode == 0, done.stderr
+    fork = RunDir(copied.path.parent / done.stdout.strip())
+    wait(lambda: b"run_started" in fork.events.read_bytes())
+    os.kill(process(fork)["worker"]["pid"], signal.SIGKILL)
+    wait(lambda: bool(result(fork).get("logged")))
+    again = cli("resume", fork.id)
+    assert again.returncode == 0, again.stderr
+    events = standing_events(fork.events)
+    assert [e.run for e in events if isinstance(e, RunStarted)] == [fork.id]
+    steps = [e.step for e in events if isinstance(e, HealStep)]
+    assert steps == list(range(1, len(steps) + 1))
+    assert load_record(fork).damage == ""
+
+
+def test_a_run_that_ended_can_be_forked_into_more_rounds(parent: RunDir) -> None:
+    """Its reveal is not part of what a fork takes over."""
+    fork = plan(parent, "round@r2", ["run.rounds=2"])
+    assert (fork.past[-1].name, fork.past[-1].round) == ("healed", 1)
+    assert fork.lineage.changes == {"run.rounds": "1 → 2"}
+
+
 @pytest.mark.parametrize(
     ("place", "settings", "told"),
     [
@@ -91,6 +118,7 @@ def test_without_a_hypothesis_the_checklist_is_drafted_and_nothing_starts(copied
         ("heal@r1", [], "changes nothing"),
         ("heal@r1", ["keep.max_tail_ppl=2.0"], "keep.max_tail_ppl acted before heal@r1"),
         ("heal@r1", ["heal.replay=0.5"], "heal.replay acted before heal@r1"),
+        ("generate@r1", ["generate.temperature=0.5"], "generate.temperature acted before generate@r1"),
         ("round@r1", ["evaluate.prompts=6"], "launch a run of its own"),
         ("round@r1", ["run.seed=137"], "launch a run of its own"),
     ],

@@ -6,10 +6,13 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from cockpit.runs.reconcile import reconcile
 from engine.contract.events import Evaluated, HealStep, RunResumed, standing_events
 from engine.contract.hashes import sha256_file
 from engine.contract.rundir import RunDir
@@ -17,7 +20,7 @@ from engine.contract.units import read_units
 from journal.blocks import parse
 from journal.book import Book
 
-from .conftest import Cli, Shared, process, result, wait
+from .conftest import ROOT, Cli, Shared, environment, process, result, wait
 
 
 def kill_worker(folder: RunDir, after: str) -> None:
@@ -50,6 +53,7 @@ def test_a_killed_run_is_resumed_to_a_success_with_one_entry_an_attempt(after: s
     test = [e.subject for e in events if isinstance(e, Evaluated) and e.split == "test"]
     assert test == ["base", "prompted", "steered", "healed"]
     assert json.loads((started.path / "attempts/1/result.json").read_text())["status"] == "killed"
+    assert process(started)["attempt"] == 2
     assert cli("journal", "check").returncode == 0
 
 
@@ -67,6 +71,24 @@ def copied(shared: Shared, project: Path, **changes: object) -> RunDir:
     folder.result.write_text(json.dumps(json.loads(folder.result.read_text()) | changes))
     shutil.copy(shared.project / "RESEARCH_JOURNAL.md", project)
     return folder
+
+
+def test_a_resume_that_dies_before_its_supervisor_is_there_leaves_one_closed_entry_an_attempt(
+    shared: Shared, tmp_path: Path
+) -> None:
+    """K10: the ended attempt's entry and result stay what they were."""
+    folder = copied(shared, tmp_path, status="killed")
+    before = Book(tmp_path).read()
+    code = "import os; from cockpit.runs import resume; from engine.contract.rundir import RunDir; from pathlib import Path; import sys; "
+    code += "resume.supervise = lambda *a, **k: os._exit(9); resume.resume(RunDir(Path(sys.argv[1])))"
+    done = subprocess.run([sys.executable, "-c", code, str(folder.path)], cwd=ROOT, env=environment(), timeout=60)
+    assert done.returncode == 9
+    assert reconcile(tmp_path).closed == [folder.id]
+    keys = [b.key for b in parse(Book(tmp_path).read())]
+    assert keys[-1] == f"{folder.id}#2"
+    assert keys.count(folder.id) == 1
+    assert before in Book(tmp_path).read()
+    assert result(folder)["attempt"] == 2
 
 
 @pytest.mark.parametrize(
