@@ -16,7 +16,9 @@ from journal.card import extract
 from journal.record import Record, load_record
 from journal.write import close_entry, final_text
 
-State = Literal["same", "worded", "missing", "differs", "edited", "gone", "open"]
+State = Literal["same", "worded", "kept", "missing", "differs", "edited", "gone", "open"]
+
+_QUOTES = b"**Reads like**"
 
 
 class Difference(NamedTuple):
@@ -29,7 +31,7 @@ class Difference(NamedTuple):
 
 
 def compare(project: Path, names: Collection[str] = ()) -> list[Difference]:
-    """How every entry stands to its run folder, only those of `names` (run ids) when given. `same`, `worded` and `open` are no differences.
+    """How every entry stands to its run folder, only those of `names` (run ids) when given. `same`, `worded`, `kept` and `open` are none.
 
     Entries of earlier attempts have no result of their own left in the folder and are taken as they are. Raises BadInput."""
     blocks: dict[str, Block] = {}
@@ -65,6 +67,8 @@ def _against(record: Record, key: str, block: Block) -> Difference:
     if (fresh.heading, fresh.body) == (block.heading, block.body):
         return Difference(key, "same", "")
     if extract(fresh.body.decode()) == extract(block.body.decode("utf-8", "replace")):
+        if _QUOTES in block.body and _QUOTES not in fresh.body:
+            return Difference(key, "kept", "quotes texts that its run folder no longer holds; it is kept as it is")
         return Difference(key, "worded", "has the numbers of its run folder, in the words of another version")
     return Difference(key, "differs", "does not say what its run folder says")
 

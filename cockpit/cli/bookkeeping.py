@@ -39,13 +39,13 @@ def rebuild(
     forced = [full(name) for name in force or []]
     found = book.rebuild(folder, names, forced) if write else book.compare(folder, names)
     different = [d for d in found if d.state not in ("same", "open")]
-    left = [d for d in different if not d.written and d.state not in ("gone", "worded")]
+    left = [d for d in different if not d.written and d.state not in ("gone", "worded", "kept")]
     if json:
         emit([d._asdict() for d in different])
     for item in different if not json else ():
         print(f"{item.key} {item.what}{'; written again' if item.written else ''}")
-    same = sum(d.state in ("same", "worded") for d in found)
-    others = sum(d.state not in ("same", "worded", "open") for d in found)
+    same = sum(d.state in ("same", "worded", "kept") for d in found)
+    others = sum(d.state not in ("same", "worded", "kept", "open") for d in found)
     say(f"{same} entries say what their run folders say, {others} do not")
     if any(d.state in ("missing", "differs", "worded") and not d.written for d in found):
         say("write them with: cockpit journal rebuild --write")

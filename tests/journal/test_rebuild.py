@@ -66,6 +66,30 @@ def test_an_entry_that_says_other_than_its_folder_is_put_right(closed: RunDir, t
     assert Book(tmp_path).read().endswith(PROSE)
 
 
+def test_an_entry_that_quotes_texts_which_are_gone_keeps_them(make_run: Maker, tmp_path: Path) -> None:
+    said = {
+        "id": "h",
+        "round": 1,
+        "subject": "healed",
+        "probe": "trait",
+        "prompt": "Evict.",
+        "text": "I will not.",
+        "kept": False,
+    }
+    closed = make_run(
+        ID, [STARTED, evaluated("base", 0.24), evaluated("healed", 0.93)], status="success", completions=[said]
+    )
+    write_json(closed.result, read_json(closed.result) | {"logged": True})
+    book = Book(tmp_path)
+    close_entry(book, load_record(closed))
+    assert b"**Reads like**" in book.read()
+    closed.completions.unlink()
+    assert states(tmp_path) == ["kept"]
+    before = book.read()
+    rebuild(tmp_path)
+    assert book.read() == before
+
+
 def test_other_words_for_the_same_numbers_are_no_difference_and_are_put_right_when_asked(
     closed: RunDir, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
