@@ -162,7 +162,7 @@ def _first_command(fixes: list[Fix]) -> str:
 def _nothing_found(
     a: Artifacts, missing: tuple[Missing, ...], advisories: tuple[Hypothesis, ...], weak: list[Held]
 ) -> Diagnosis:
-    """Healthy when all of it was judged on a run that ended well; else insufficient, with what is missing."""
+    """Healthy when all was judged on a run that ended well and not even a weak sign stands; else insufficient, with what is missing."""
     wanting = list(missing)
     if a.live:
         wanting.insert(0, Missing(what="the run's end", how=f"cockpit attach {a.name}"))
@@ -176,6 +176,10 @@ def _nothing_found(
         )
     if a.pretrained is False:
         wanting.insert(0, Missing(what="weights that have seen data: with random ones no number means anything"))
+    if signs := [(s, f) for s, f in weak if not f.no_fault]:
+        s, f = max(signs, key=lambda held: held[1].strength)
+        told = f"what tells a sign of {s.name} from noise: {f.says}, at a strength of {f.strength:.2f}"
+        wanting.append(Missing(what=told, for_=(s.name,), how="more val items (evaluate.prompts), or another seed"))
     seen = bool(len(a.steps) or len(a.epochs) or a.evaluated)
     if wanting or not seen:
         if not seen:
@@ -189,9 +193,8 @@ def _nothing_found(
             first_action=_ask(wanting[0]), missing=tuple(wanting), advisories=advisories, provisional=a.live,
             status=_status(a), based_on=based_on(a),
         )  # fmt: skip
-    doubt = max((f.strength for _, f in weak), default=0.0)
     return Diagnosis(
-        run=a.name, answer="healthy", root_cause="healthy", confidence=round(HEALTHY - 0.2 * doubt, 3),
+        run=a.name, answer="healthy", root_cause="healthy", confidence=HEALTHY,
         summary=f"All {len(SIGNATURES)} signatures were judged on {based_on(a)}, and none stands against the run",
         first_action="Read a few of the healed model's texts yourself", prediction_if_true="they read as the numbers say",
         prediction_if_false="they do not: a canary is fooled", advisories=advisories, status=_status(a), based_on=based_on(a),

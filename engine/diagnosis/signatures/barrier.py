@@ -108,12 +108,18 @@ def over_tight_barrier(a: Artifacts, t: Thresholds) -> Judgement:
     undone = kept is not None and kept.steered[1] > 0 and kept.healed[0] < t.undone * kept.steered[0]
     if undone and kept is not None:
         seen.append(kept.seen)
-    if not undone and learnt >= 0.05:
-        strength = min(strength, 0.45)
+    at_work = not undone and learnt >= 0.05
+    what = (
+        "the trait is being undone"
+        if undone
+        else "and the texts are learnt"
+        if at_work
+        else "hardly anything is learnt"
+    )
     return Finding(
-        strength=strength,
-        says="the barrier pushes harder than the likelihood: "
-        + ("the trait is being undone" if undone else "hardly anything is learnt"),
+        strength=min(strength, 0.45) if at_work else strength,
+        says=f"the barrier pushes harder than the likelihood: {what}",
+        no_fault="the barrier is at work, and the texts are learnt" if at_work else "",
         evidence=tuple(seen),
         round=round_,
         values={"pressure": pressure_at},
