@@ -76,11 +76,14 @@ def _processors(machine: Machine, width: int, speed: str) -> Row:
         row.put(4, done, "dim").put(4 + len(done), rest, "rule")
     row.pair(f"{100 * machine.util:.0f}", f"% of {machine.threads}", gap=1)
     row.pair(f"{machine.used / GB:.1f}", f"of {machine.total / GB:.1f} GB", gap=2)
-    if machine.worker_used is not None:
-        share = "" if machine.worker_util is None else f"{100 * machine.worker_util:.0f} %, "
-        row.pair(f"{share}{machine.worker_used / GB:.1f} GB", "worker")
     if speed:
         row.pair(speed, "tok/s", gap=3)
+    if machine.worker_used is not None:
+        before, used = row.end, f"{machine.worker_used / GB:.1f} GB"
+        if machine.worker_util is not None:
+            row.pair(f"{100 * machine.worker_util:.0f} %, {used}", "worker")
+        if row.end == before:  # the share did not fit, or is not known yet
+            row.pair(used, "worker")
     if machine.gpu_error:
         row.then(machine.gpu_error, "dim", gap=3)
     return row
