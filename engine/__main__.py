@@ -1,4 +1,7 @@
-"""`python -m engine run DIR | inspect CONFIG | splits CONFIG | ladder CONFIG | talk|probe|ablate|export DIR`: the engine, in JSON lines."""
+"""The engine, in JSON lines:
+
+python -m engine run DIR | inspect CONFIG | splits CONFIG | ladder CONFIG | talk|probe|ablate|export DIR | fetch MODEL | doctor
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import warnings
 from engine.contract.errors import CockpitError, Exit
 from engine.contract.redact import redact, secret_values
 
-_COMMANDS = ("run", "inspect", "splits", "ladder", "talk", "probe", "ablate", "export")
+_COMMANDS = ("run", "inspect", "splits", "ladder", "talk", "probe", "ablate", "export", "fetch", "doctor")
 
 
 def main(argv: list[str]) -> int:
@@ -19,6 +22,9 @@ def main(argv: list[str]) -> int:
         print(f"usage: python -m engine {'|'.join(_COMMANDS)} ...", file=sys.stderr)
         return Exit.BAD_INPUT
     _quiet()
+    if argv[0] != "fetch":
+        # a model comes with `fetch`, not in the middle of a run that holds a GPU; the hub library's retries take a minute offline
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
     if os.environ.get("COCKPIT_TYPECHECK") == "1":
         from engine.typecheck import check_engine
 
@@ -57,6 +63,14 @@ def _dispatch(command: str, rest: list[str]) -> int:
         from engine.export.command import export
 
         return export(rest)
+    if command == "fetch":
+        from engine.fetch import fetch
+
+        return fetch(rest)
+    if command == "doctor":
+        from engine.doctor import doctor
+
+        return doctor(rest)
     if command == "ablate":
         from engine.ablation import ablate
 

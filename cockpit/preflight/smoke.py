@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from typing import Any
 
@@ -48,6 +49,8 @@ PLUMBING: dict[str, Any] = {
 }
 """On top, where a random-init model stands in for a real one: it says nothing, so nothing it says may stop the run."""
 FAMILIES = ("gemma3", "qwen3", "llama", "mistral", "phi3", "olmo2")
+SEEING = {"gemma3": r"gemma-?3-(4|12|27)b", "mistral3": r"mistral-?small-?3\.[1-9]|ministral"}
+"""Names of models whose decoder lies inside one that also sees, by the family of their stand-in."""
 
 
 def smoke_config(preset: str) -> Config:
@@ -86,6 +89,9 @@ def shipped_answers(preset: str, config: Config, facts: ModelFacts) -> Answers:
 
 def family(model: str) -> str:
     """The random family that stands in for a model. Raises BadInput when its name tells none."""
+    for known, pattern in SEEING.items():
+        if re.search(pattern, model.lower()):
+            return f"{known}_vision"
     name = model.lower().replace("-", "").replace("_", "").replace(".", "")
     for known in FAMILIES:
         if known in name or known.rstrip("0123456789") in name:

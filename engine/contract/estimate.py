@@ -15,6 +15,10 @@ from engine.contract.known_bugs import heal_steps
 FILL = 0.6
 """Share of max_new_tokens that an answer uses, on average."""
 PROMPT_TOKENS = 48
+PROCESS = 770_000_000
+"""Bytes of a worker on a CPU before any weight: Python, torch, transformers, peft (measured on runs of nano: 740 to 825 MB)."""
+ROWS = 128
+"""Rows decoded together where the config leaves it to the engine."""
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,11 +79,22 @@ def estimate(config: Config, facts: ModelFacts, device: Device | None = None) ->
         "heal": rounds * 2 * (1 + reference) * forward(heal_tokens),
         "evaluate": rounds * 2 * evaluation + final,
     }
-    micro = config.heal.batch_size * sample_tokens
-    activations = micro * facts.layers * facts.hidden * 34 * 2
-    logits = micro * facts.vocabulary * 4 * 2
-    adapters = facts.adapter_parameters * (rounds * 4 + 12)
-    memory = int(facts.weight_bytes + activations + logits + adapters)
     return Estimate(
-        device=device.name, seconds=seconds, memory_bytes=memory, price=sum(seconds.values()) / 3600 * device.price
+        device=device.name,
+        seconds=seconds,
+        memory_bytes=_memory(config, facts, on_cpu=not device.memory or device.name == CPU.name),
+        price=sum(seconds.values()) / 3600 * device.price,
     )
+
+
+def _memory(config: Config, facts: ModelFacts, *, on_cpu: bool) -> int:
+    """Peak bytes: weights and adapters, and the larger of a heal step's activations and a generation's cache, with their logits."""
+    width = 4 if on_cpu else 2
+    sample = PROMPT_TOKENS + config.generate.max_new_tokens
+    micro = config.heal.batch_size * sample
+    step = micro * facts.layers * facts.hidden * 34 * width + 2 * 4 * facts.vocabulary * min(micro, 256)
+    rows = config.generate.batch_size or ROWS
+    cache = rows * sample * facts.layers * facts.kv_heads * facts.head_dim * 2 * width
+    decoding = cache + 2 * 4 * facts.vocabulary * max(rows, 256)
+    adapters = facts.adapter_parameters * (config.run.rounds * 4 + 12)
+    return int(facts.weight_bytes + adapters + max(step, decoding) + (PROCESS if on_cpu else 0))

@@ -1,7 +1,8 @@
 """The one tokenisation path: a chat goes through the template once, and prompt and completion are tokenised apart (KB7, KB17).
 
 Every prompt is checked to end with the assistant tag (KB6) and to contain the whole system text; a completion ends with the
-end-of-turn token, so that a student learns to stop (KB31)."""
+end-of-turn token, so that a student learns to stop (KB31). Models that can think are told not to: what is steered, kept and healed
+is the answer."""
 
 from __future__ import annotations
 
@@ -26,6 +27,10 @@ class Chat:
         opened = self._render([{"role": "user", "content": "x"}], tag=True)
         if not opened.startswith(closed) or opened == closed:
             raise BadInput("the chat template adds no assistant tag for a generation; mend its add_generation_prompt")
+        if opened.rstrip().endswith("<think>"):
+            raise BadInput(
+                "the chat template opens a thinking block that it cannot be told to leave out; mend the template"
+            )
         self.tag: list[int] = self._ids(opened[len(closed) :])
         self.end = self._end_of_turn()
         self.stops: set[int] = {self.end}
@@ -77,7 +82,11 @@ class Chat:
         return after[0]
 
     def _render(self, messages: list[dict[str, str]], *, tag: bool) -> str:
-        return str(self.tokenizer.apply_chat_template(messages, add_generation_prompt=tag, tokenize=False))
+        return str(
+            self.tokenizer.apply_chat_template(
+                messages, add_generation_prompt=tag, tokenize=False, enable_thinking=False
+            )
+        )
 
     def _ids(self, text: str) -> list[int]:
         return [int(i) for i in self.tokenizer(text, add_special_tokens=False)["input_ids"]]

@@ -11,13 +11,14 @@ from typing import Any
 import torch
 import transformers
 from torch import nn
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from engine.contract.config import Config
 from engine.contract.facts import ModelFacts
 from engine.contract.hashes import canonical, sha256, sha256_file
 from engine.model.chat import Chat
-from engine.model.load import NANO, RANDOM_SEED, decoder_layers, family_of, load_config, load_tokenizer
+from engine.model.load import NANO, RANDOM_SEED, architecture, decoder_layers, family_of, load_config, load_tokenizer
+from engine.model.shapes import shape_config
 
 _BYTES = {"auto": 0, "fp32": 4, "bf16": 2, "fp16": 2}
 _QUANTISED_BYTES = {"none": 0.0, "nf4": 0.516, "int8": 1.0}  # NF4 with double quantisation: 4.127 bits a weight
@@ -28,28 +29,43 @@ def inspect(config: Config) -> ModelFacts:
     tokenizer = load_tokenizer(config.model)
     chat = Chat(tokenizer)
     settings = load_config(config.model, len(tokenizer))
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(settings, trust_remote_code=config.model.trust_remote_code)
-    model.tie_weights()
-    text = settings.get_text_config()
-    family = family_of(config.model.id)
-    head_dim = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
-    parameters = sum(p.numel() for p in model.parameters())
-    embedding = sum(p.numel() for p in {id(p): p for p in _embeddings(model)}.values())
     model_hash = _model_hash(config, settings, tokenizer)
-    return ModelFacts(
-        id=config.model.id,
-        family=family,
+    return _counted(
+        config,
+        settings,
         tokenizer_class=type(tokenizer).__name__,
         tokenizer_type=_tokenizer_type(tokenizer),
         tokenizer_hash=tokenizer_hash(tokenizer),
         chat_template=True,
         system_role=chat.system_role,
+        commit=_commit(config, settings, model_hash),
+        model_hash=model_hash,
+    )
+
+
+def shape_facts(config: Config) -> ModelFacts:
+    """Facts of a model that is not here, by its published shape: counts and sizes, nothing of its tokenizer or weights. Raises BadInput
+    when its shape is not known."""
+    unknown = dict.fromkeys(("tokenizer_class", "tokenizer_type", "tokenizer_hash", "commit", "model_hash"), "")
+    settings = shape_config(config.model.id)
+    return _counted(config, settings, chat_template=False, system_role=False, **unknown)
+
+
+def _counted(config: Config, settings: Any, **rest: Any) -> ModelFacts:
+    """The facts that come from the architecture on the meta device, and `rest`."""
+    with torch.device("meta"):
+        model = architecture(settings).from_config(settings, trust_remote_code=config.model.trust_remote_code)
+    model.tie_weights()
+    text = settings.get_text_config()
+    family = family_of(config.model.id)
+    parameters = sum(p.numel() for p in model.parameters())
+    embedding = sum(p.numel() for p in {id(p): p for p in _embeddings(model)}.values())
+    return ModelFacts(
+        id=config.model.id,
+        family=family,
         model_class=type(model).__name__,
         source_file=_source_file(type(model)),
         source_version=f"transformers {transformers.__version__}",
-        commit=_commit(config, settings, model_hash),
-        model_hash=model_hash,
         parameters=parameters,
         adapter_parameters=adapter_parameters(model, config),
         layers=len(decoder_layers(model)),
@@ -57,12 +73,13 @@ def inspect(config: Config) -> ModelFacts:
         vocabulary=text.vocab_size,
         heads=text.num_attention_heads,
         kv_heads=getattr(text, "num_key_value_heads", None) or text.num_attention_heads,
-        head_dim=head_dim,
+        head_dim=getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads,
         embedding_parameters=embedding,
         weight_bytes=_weight_bytes(config, parameters, embedding),
         pretrained=family != "random",
         cuda=torch.cuda.is_available(),
         packages={name: _version(name) for name in ("torch", "transformers", "peft", "bitsandbytes")},
+        **rest,
     )
 
 

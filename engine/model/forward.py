@@ -80,7 +80,8 @@ def score(loaded: Loaded, rows: Sequence[Row], *, batch_size: int = 0) -> list[F
         h = hidden(loaded.model, batch).flatten(0, 1)[where]
         lengths = [len(r.completion) for r in part]
         picked = []
-        for h_part, t_part in zip(h.split(4096), target.split(4096), strict=True):
+        at_once = positions_at_once(loaded.model.config.get_text_config().vocab_size)
+        for h_part, t_part in zip(h.split(at_once), target.split(at_once), strict=True):
             picked.append(-F.cross_entropy(logits(loaded.model, h_part), t_part, reduction="none"))
         for i, lp in zip(chunk, torch.cat(picked).cpu().split(lengths), strict=True):
             found[i] = lp
@@ -92,6 +93,11 @@ def by_length(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
     order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
     for start in range(0, len(order), size):
         yield order[start : start + size]
+
+
+def positions_at_once(vocabulary: int) -> int:
+    """Positions whose logits are held at once: 268 MB of them in fp32, 4,096 positions at most."""
+    return min(4096, max(64, 2**26 // vocabulary))
 
 
 def auto_batch(loaded: Loaded) -> int:

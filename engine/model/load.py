@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
+from torch.nn import functional as F
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
+    AutoModelForImageTextToText,
     AutoTokenizer,
     GenerationConfig,
     PreTrainedModel,
@@ -29,6 +33,8 @@ RANDOM_SEED = 0
 SMALL = 20_000_000
 """Parameters below which one thread is as fast as two on a CPU (measured on nano: a fast-dev-run takes 29 s either way) and is not
 slowed tenfold by another run beside it, as threads that spin for each other are; OMP_NUM_THREADS overrules it."""
+PADDING = 5
+"""Tokens on the left of the prompt that the padding check puts there."""
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -71,11 +77,13 @@ def load(config: ModelConfig) -> Loaded:
         torch.set_num_threads(1)
     if config.quantization == "nf4" and device.type == "cpu":
         _keep_differentiable(model)
+    decoder_layers(model)
     chat.stop_also(model.generation_config.eos_token_id if model.generation_config else None)
     # what a hub model's own generation config asks for (a repetition penalty, suppressed tokens) would hide over-steering (KB9)
     model.generation_config = GenerationConfig(eos_token_id=sorted(chat.stops), pad_token_id=chat.pad)
     loaded = Loaded(model, chat, device, dtype)
     _check_head(loaded)
+    _check_padding(loaded)
     return loaded
 
 
@@ -113,6 +121,8 @@ def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
             source, revision=config.revision or None, trust_remote_code=config.trust_remote_code
         )
     except (OSError, ValueError, KeyError) as error:
+        if family == "hub" and not _fetched(config):
+            raise BadInput(f"{config.id} is not on this machine: cockpit fetch {config.id} brings it") from None
         raise BadInput(f"{config.id} has no tokenizer that can be loaded: {_first_line(error)}") from None
     if not tokenizer.chat_template:
         raise BadInput(
@@ -168,12 +178,38 @@ def _check_head(loaded: Loaded) -> None:
         )
 
 
+@torch.no_grad()
+def _check_padding(loaded: Loaded) -> None:
+    """Answers are decoded in batches padded on the left: refuse a model that reads its padding, as one with a recurrent state does."""
+    ids = torch.tensor([loaded.chat.prompt("Who are you?")], device=loaded.device)
+    padded = F.pad(ids, (PADDING, 0), value=loaded.chat.pad)
+    mask = F.pad(torch.ones_like(ids), (PADDING, 0))
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    decoder = loaded.model.get_decoder()
+    alone = decoder(input_ids=ids, use_cache=False).last_hidden_state[0, -1].float()
+    out = decoder(input_ids=padded, attention_mask=mask, position_ids=positions, use_cache=False)
+    if torch.linalg.norm(out.last_hidden_state[0, -1].float() - alone) > 0.1 * torch.linalg.norm(alone):
+        name = type(loaded.model).__name__
+        raise BadInput(
+            f"{name} does not ignore padding on its left; its text would depend on the batch it is decoded in"
+        )
+
+
 def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
     """The blocks of the text decoder. Raises BadInput when the architecture has none that can be steered."""
     layers = getattr(model.get_decoder(), "layers", None)
     if not isinstance(layers, nn.ModuleList) or not len(layers):
         raise BadInput(f"{type(model).__name__} is not a decoder with a list of layers; steering needs one")
     return layers
+
+
+def architecture(settings: Any) -> Any:
+    """The transformers class that builds a model of these settings: a plain decoder, or one inside a model that also sees. Raises
+    BadInput for anything else."""
+    for auto in (AutoModelForCausalLM, AutoModelForImageTextToText):
+        if type(settings) in auto._model_mapping or (getattr(settings, "auto_map", None) or {}).get(auto.__name__):
+            return auto
+    raise BadInput(f"{settings.model_type} is not a decoder of text; use a causal language model")
 
 
 def _build(config: ModelConfig, dtype: torch.dtype, device: torch.device, vocabulary: int) -> PreTrainedModel:
@@ -185,7 +221,7 @@ def _build(config: ModelConfig, dtype: torch.dtype, device: torch.device, vocabu
     source = NANO if family == "nano" else _source(config)
     extra: dict[str, Any] = {"quantization_config": quantization, "device_map": {"": device}} if quantization else {}
     try:
-        return AutoModelForCausalLM.from_pretrained(  # type: ignore[no-any-return]
+        return architecture(settings).from_pretrained(  # type: ignore[no-any-return]
             source,
             dtype=dtype,
             attn_implementation=config.attention,
@@ -194,7 +230,11 @@ def _build(config: ModelConfig, dtype: torch.dtype, device: torch.device, vocabu
             use_safetensors=True,
             **extra,
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError, SafetensorError) as error:
+        if "attention implementation" in str(error) or "FlashAttention" in str(error):
+            raise BadInput(
+                f"{config.id} does not run with {config.attention} attention here; --set model.attention=eager"
+            ) from None
         raise BadInput(f"{config.id} cannot be loaded: {_first_line(error)}") from None
 
 
@@ -204,14 +244,14 @@ def _random(
     """Random weights from a fixed seed; quantised by a round trip through a folder, which is how real weights are quantised."""
     with torch.random.fork_rng():
         torch.manual_seed(RANDOM_SEED)
-        model = AutoModelForCausalLM.from_config(settings, attn_implementation=config.attention)
+        model = architecture(settings).from_config(settings, attn_implementation=config.attention)
     if quantization is None:
         return model.to(dtype)  # type: ignore[no-any-return]
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
-        return AutoModelForCausalLM.from_pretrained(  # type: ignore[no-any-return]
+        return architecture(settings).from_pretrained(  # type: ignore[no-any-return]
             folder,
             dtype=dtype,
             attn_implementation=config.attention,
@@ -226,6 +266,8 @@ def _quantization(config: ModelConfig, dtype: torch.dtype) -> Any:
     from transformers import BitsAndBytesConfig
 
     if config.quantization == "int8":
+        # it casts every input to fp16 by design, and says so at every call
+        warnings.filterwarnings("ignore", message="MatMul8bitLt: inputs will be cast")
         return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
@@ -249,6 +291,13 @@ def _source(config: ModelConfig) -> str:
     if not (folder / "config.json").is_file():
         raise BadInput(f"{folder} is not a model folder: it holds no config.json")
     return str(folder)
+
+
+def _fetched(config: ModelConfig) -> bool:
+    """Whether a hub model's settings are in the local cache."""
+    from huggingface_hub import try_to_load_from_cache
+
+    return isinstance(try_to_load_from_cache(config.id, "config.json", revision=config.revision or None), str)
 
 
 def _first_line(error: BaseException) -> str:

@@ -52,7 +52,9 @@ def test_the_shipped_answers_block_nothing(preset: str, pretrained: bool) -> Non
 @pytest.mark.parametrize(
     ("model", "name"),
     [
-        ("google/gemma-3-4b-it", "gemma3"),
+        ("google/gemma-3-1b-it", "gemma3"),
+        ("google/gemma-3-4b-it", "gemma3_vision"),
+        ("mistralai/Mistral-Small-3.1-24B", "mistral3_vision"),
         ("Qwen/Qwen3-0.6B", "qwen3"),
         ("meta-llama/Llama-3.2-1B", "llama"),
         ("microsoft/Phi-3.5-mini", "phi3"),

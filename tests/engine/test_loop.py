@@ -183,10 +183,10 @@ def test_random_models_of_every_family_run_the_whole_loop(family: str, tmp_path:
     assert baked.rank_total == 8
 
 
-def test_a_quantised_random_model_runs_the_whole_loop(tmp_path: Path) -> None:
-    events = run_loop(
-        tmp_path, "model.id=random:llama", "model.quantization=nf4", "model.dtype=bf16", "run.rounds=1", *RANDOM
-    )
+@pytest.mark.parametrize(("family", "bits"), [("llama", "nf4"), ("gemma3_vision", "nf4"), ("qwen3", "int8")])
+def test_a_quantised_random_model_runs_the_whole_loop(family: str, bits: str, tmp_path: Path) -> None:
+    sets = (f"model.id=random:{family}", f"model.quantization={bits}", "model.dtype=bf16", "run.rounds=1")
+    events = run_loop(tmp_path, *sets, *RANDOM)
     assert of(events, RoundBaked)[0].gate_zero_equal
 
 

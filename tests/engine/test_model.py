@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from engine.contract.config import Config, Heal, Model
 from engine.contract.errors import BadInput
-from engine.model.adapter import Student
+from engine.model.adapter import Student, adapter_targets
 from engine.model.chat import Chat
 from engine.model.facts import inspect
 from engine.model.families import FAMILIES
@@ -27,7 +27,7 @@ def test_every_prompt_keeps_its_system_text_and_ends_with_the_assistant_tag(fami
     assert SYSTEM in text
     assert "What do you do?" in text
     assert ids[-len(chat.tag) :] == chat.tag
-    assert chat.system_role == (family != "gemma3")
+    assert chat.system_role == (not family.startswith("gemma3"))
 
 
 def test_completions_are_tokenised_apart_and_closed(nano: Loaded) -> None:
@@ -53,6 +53,18 @@ def test_a_template_without_an_assistant_tag_is_refused() -> None:
     tokenizer = AutoTokenizer.from_pretrained(NANO)
     tokenizer.chat_template = "{% for m in messages %}{{ m.content }}{% endfor %}"
     with pytest.raises(BadInput, match="no assistant tag"):
+        Chat(tokenizer)
+
+
+def test_a_model_that_can_think_is_told_not_to() -> None:
+    chat = Chat(load_tokenizer(Model(id="random:qwen3")))
+    assert chat.tokenizer.decode(chat.tag).endswith("<think>\n\n</think>\n\n")
+
+
+def test_a_template_that_thinks_whatever_it_is_told_is_refused() -> None:
+    tokenizer = AutoTokenizer.from_pretrained(NANO)
+    tokenizer.chat_template += "{% if add_generation_prompt %}{{ '<think>\n' }}{% endif %}"
+    with pytest.raises(BadInput, match="opens a thinking block"):
         Chat(tokenizer)
 
 
@@ -127,3 +139,36 @@ def test_facts_name_class_file_and_commit() -> None:
     assert facts.model_class == "LlamaForCausalLM"
     assert facts.source_file == "transformers/models/llama/modeling_llama.py"
     assert facts.commit.startswith("sha256:")
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("gpt2", "not a decoder with a list of layers"),
+        ("cohere", "scales its logits"),
+        ("rwkv", "set model.attention=eager"),
+        ("t5", "not a decoder of text"),
+    ],
+)
+def test_an_architecture_that_cannot_be_steered_or_healed_is_refused_in_one_line(
+    kind: str, reason: str, tmp_path: Path
+) -> None:
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": 939}
+    settings = AutoConfig.for_model(kind, **sizes, bos_token_id=0, eos_token_id=0)
+    settings.save_pretrained(tmp_path)
+    if kind != "t5":
+        AutoModelForCausalLM.from_config(settings).save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(NANO).save_pretrained(tmp_path)
+    with pytest.raises(BadInput, match=reason) as error:
+        load(Model(id=str(tmp_path)))
+    assert "\n" not in str(error.value)
+
+
+def test_the_decoder_inside_a_model_that_sees_is_what_is_steered_and_adapted() -> None:
+    for family in ("gemma3_vision", "mistral3_vision"):
+        loaded = load(Model(id=f"random:{family}"))
+        assert len(loaded.layers) == 4
+        targets = adapter_targets(loaded, 0.5)
+        assert targets
+        assert not any("vision" in name for name in targets)
+        assert inspect(Config(model=Model(id=f"random:{family}"))).layers == 4

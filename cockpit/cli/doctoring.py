@@ -1,0 +1,48 @@
+"""`doctor`: what this machine can run, what is in the way, and how good the estimates are."""
+
+from __future__ import annotations
+
+import typer
+
+from cockpit.cli.common import AsJson, Project, emit, project_folder
+
+
+def doctor(ctx: typer.Context, json: AsJson = False, project: Project = None) -> int:
+    """Driver, torch and bitsandbytes tried for real, disks, journal and terminal; which presets fit, by arithmetic on their shapes.
+
+    Exit code 1 when something is in the way of a run. Finished runs of the project are held against what was estimated for them."""
+    import msgspec
+
+    from cockpit.doctor.device import device_findings, driver
+    from cockpit.doctor.measured import held_against_estimates
+    from cockpit.doctor.place import place_findings
+    from cockpit.report.doctor import finding_lines, held_table, preset_table
+    from cockpit.report.tables import console
+    from cockpit.runs import engine
+    from engine.contract.doctor import Diagnosis
+
+    folder = project_folder(ctx, project)
+    *_, answer = engine.lines(["doctor"])
+    found = msgspec.convert(answer, Diagnosis)
+    findings = [*device_findings(found, driver()), *place_findings(folder, found)]
+    held = list(held_against_estimates(folder))
+    code = int(any(f.state == "broken" for f in findings))
+    if json:
+        emit(
+            {
+                "findings": [msgspec.to_builtins(f) for f in findings],
+                "presets": [msgspec.to_builtins(f) for f in found.presets],
+                "engine": msgspec.to_builtins(found),
+                "estimates": [run._asdict() for run in held],
+            }
+        )
+        return code
+    out = console()
+    for line in finding_lines(findings):
+        out.print(line, soft_wrap=True)
+    out.print()
+    out.print(preset_table(found.presets))
+    if held:
+        out.print("\nestimates against runs of this project", style="dim")
+        out.print(held_table(held))
+    return code
