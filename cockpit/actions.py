@@ -33,6 +33,7 @@ SCREENS = {
     "compare": "cockpit.screens.compare:Compare",
     "queue": "cockpit.screens.queue:QueueScreen",
     "diagnosis": "cockpit.screens.diagnosis:DiagnosisScreen",
+    "rating": "cockpit.screens.rating:RatingScreen",
     "help": "cockpit.screens.help:Help",
 }
 """Module and class of each screen. Its first argument is the project's folder; what it shows is named: Monitor(project, run=...)."""
@@ -111,9 +112,10 @@ ACTIONS = (
     Action("waive", "w", "waive", "Set a known bug or a rule aside, with a reason; or take that back.", "preflight", 8),
     Action("tests", "v", "it is what this tests", "Declare the settings behind the known bug as what the run tests.", "preflight", 9),
     Action("launch", "L", "launch", "Seal the answers and start the run; closed while anything blocks.", "preflight", 10),
+    Action("queue", "W", "queue", "Seal the answers and let the run wait for its turn; closed while anything blocks.", "preflight", 11),
     Action("evidence", "e", "evidence", "Give the evidence the room of the checklist, and back, on a small screen.", "preflight", 3),
-    Action("old_answers", "o", "old answers", "Begin a new draft with the answers of another run or file.", "preflight", 11),
-    Action("discard", "x", "discard", "Put this draft away and begin a new one; asks first.", "preflight", 12),
+    Action("old_answers", "o", "old answers", "Begin a new draft with the answers of another run or file.", "preflight", 12),
+    Action("discard", "x", "discard", "Put this draft away and begin a new one; asks first.", "preflight", 13),
     Action("up", "up,k", "up", "Go to the answer above.", "preflight"),
     Action("down", "down,j", "down", "Go to the answer below.", "preflight"),
     Action("page_up", "pageup", "page up", "Scroll the evidence up.", "preflight"),
@@ -140,6 +142,7 @@ ACTIONS = (
     Action("log", "l", "log", "Every event of the run as a line.", "monitor", 6),
     Action("diagnose", "d", "diagnose", "Say what is wrong with the run, or what is missing to say so.", "monitor", 7, "diagnosis"),
     Action("probe", "b", "probe", "Draw another coherence probe under KL: tail ppl, mass, valid json, prefill nll.", "monitor", 11),
+    Action("rate", "r", "rate blind", "Rate answers of the finished run without knowing who gave them.", "monitor", 0, "rating"),
     # the monitor's log, completions and config
     Action("search", "slash", "search", "Show only the lines that hold some words.", "log", 1),
     Action("last", "end", "follow", "Go to the end and follow it.", "log", 2),
@@ -220,6 +223,15 @@ ACTIONS = (
     Action("page_down", "pagedown", "page down", "Choose one page down.", "queue"),
     Action("first", "home", "first", "Choose the first run.", "queue"),
     Action("last", "end", "last", "Choose the last run.", "queue"),
+    # blind rating
+    Action("one", "1", "lowest", "Give a 1, the lowest grade.", "rating", 1),
+    Action("two", "2", "2", "Give a 2.", "rating"),
+    Action("three", "3", "3", "Give a 3, the middle.", "rating"),
+    Action("four", "4", "4", "Give a 4.", "rating"),
+    Action("five", "5", "highest", "Give a 5, the highest grade.", "rating", 2),
+    Action("again", "backspace", "again", "Take back the grade just given, or rate the text before this one again.", "rating", 3),
+    Action("up", "up,k", "up", "One line up.", "rating"),
+    Action("down", "down,j", "down", "One line down.", "rating"),
 )
 # fmt: on
 

@@ -90,7 +90,7 @@ def _theme(name: str, colours: dict[str, str]) -> Theme:
             "footer-key-foreground": colours["bright"],
             "footer-description-foreground": colours["dim"],
             "border": colours["axis"],
-            "scrollbar": colours["rule"],
+            "scrollbar": colours["select"],
             "scrollbar-hover": colours["axis"],
             "scrollbar-active": colours["axis"],
             "scrollbar-background": colours["background"],

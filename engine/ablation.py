@@ -56,7 +56,7 @@ def cells(out: RunDir, run: RunFile) -> Iterator[Event]:
     if not dose:
         raise BadInput(f"{out.id} found no dose in its first round; there is nothing to ablate")
     trait = _sealed_trait(run)
-    world = load_world(trait)
+    world = load_world(trait, config.evaluate)
     student = Student(load(config.model), config.heal)
     val = items(world, config, "val")
     contexts = spread(world.contexts(), config.steer.contexts, lambda p: p.kind)

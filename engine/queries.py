@@ -33,7 +33,8 @@ def splits(argv: list[str]) -> int:
     """`splits CONFIG.json`: the trait's val and test by identity as one JSON line; loads no model and no torch."""
     from engine.evaluate.splits import splits as look
 
-    _emit(msgspec.json.encode(look(load_trait(read_config(argv[0] if argv else "").trait.name))) + b"\n")
+    config = read_config(argv[0] if argv else "")
+    _emit(msgspec.json.encode(look(load_trait(config.trait.name), config.evaluate)) + b"\n")
     return 0
 
 
@@ -63,7 +64,7 @@ def _ladder(config: Config, doses: list[float]) -> Iterator[Evaluated]:
     from engine.steer.methods import extract
 
     trait = load_trait(config.trait.name)
-    world = load_world(trait)
+    world = load_world(trait, config.evaluate)
     student = Student(load(config.model), config.heal)
     val = items(world, config, "val")
     event, base, _ = whole(evaluate(Subject("base", student, trait), world, val, config, 0, None))

@@ -53,7 +53,7 @@ def open_lab(run: RunFile, out: RunDir, controls: Controls, tally: Tally, past: 
             raise Refused(
                 f"the {what} changed since the seal ({sealed[:8]}, now {found[:8]}); answer a preflight for it"
             )
-    world = load_world(trait)
+    world = load_world(trait, config.evaluate)
     loaded = load(config.model)
     controls.loaded = loaded
     yield from controls.poll()

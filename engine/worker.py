@@ -40,7 +40,7 @@ def run(argv: list[str]) -> int:
     runfile = load_runfile(out.config)
     record = _preflight(out.preflight)
     preflight_hash = check_seal(record, runfile)
-    check_splits(record, load_trait(runfile.config.trait.name))
+    check_splits(record, load_trait(runfile.config.trait.name), runfile.config.evaluate)
     writer = Writer(out, args.attempt, Tally(), _alerts(runfile, record))
     try:
         _consume(runfile, out, writer, preflight_hash, args.attempt)

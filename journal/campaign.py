@@ -17,12 +17,13 @@ from engine.contract.stats import Interval, t_interval
 from journal.claims.members import FAILURES
 from journal.claims.statistics import Contrast, Spread, contrast, spread
 from journal.record import Record, load_record
+from journal.sweep import BEST, Sweep
 from journal.verdict import verdict
 
 SPLIT = "test"
 SUBJECTS = ("base", "prompted", "steered")
 """Rows that stand above the arms: the model as it is, with the persona, and steered in the first round at its dose."""
-Kind = Literal["seeds", "matrix"]
+Kind = Literal["seeds", "matrix", "sweep"]
 OUTCOMES = ("success", *FAILURES)
 """Endings that are an outcome of the configuration; after any other a member is run again."""
 
@@ -56,6 +57,10 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
     seeds: list[int]
     record: dict[str, Any]
     members: tuple[Member, ...]
+    sweep: Sweep | None = None
+    futility: int = (
+        0  # an arm is given up when its first so many seeds all end without meeting the prediction; 0 is never
+    )
 
     @property
     def answers(self) -> Mapping[str, Any]:
@@ -73,7 +78,14 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def arms(self) -> list[str]:
-        return list(dict.fromkeys(m.arm for m in self.members))
+        """The arms that tables compare; of a sweep that has settled the best one alone, its trials are a table of their own."""
+        found = list(dict.fromkeys(m.arm for m in self.members))
+        return [arm for arm in found if self.sweep and arm.startswith(f"{BEST}: ")] or found
+
+    @property
+    def complete(self) -> bool:
+        """Whether every member is known: a sweep has settled on its best trial."""
+        return self.sweep is None or bool(self.sweep.ended)
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +111,36 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 def measure(project: Path, campaign: Campaign) -> list[Measured]:
     """Every member as its run folder tells it, in the campaign's order."""
-    return [_measured(project, campaign, member) for member in campaign.members]
+    found = [_measured(project, campaign, member) for member in campaign.members]
+    futile = given_up(campaign, found)
+    why = f"was given up: the first {campaign.futility} seeds of its arm did not meet the prediction (sealed rule)"
+    return [msgspec.structs.replace(m, remark=why) if m.member.arm in futile and not m.member.run else m for m in found]
+
+
+def first_seeds(campaign: Campaign, arm: str) -> set[int]:
+    """The seeds of an arm that decide whether the others are run; all of them without a futility rule."""
+    mine = [m.seed for m in campaign.members if m.arm == arm]
+    return set(mine[: campaign.futility or None])
+
+
+def given_up(campaign: Campaign, found: Sequence[Measured]) -> set[str]:
+    """The arms whose first seeds all came to an outcome and none to a met prediction: their other seeds are not run."""
+    if not campaign.futility:
+        return set()
+    futile = set()
+    for arm in campaign.arms:
+        first = [m for m in found if m.member.arm == arm and m.member.seed in first_seeds(campaign, arm)]
+        if first and all(m.status in OUTCOMES and (m.status, m.verdict) != ("success", "met") for m in first):
+            futile.add(arm)
+    return futile
+
+
+def waits_for_first(campaign: Campaign, found: Sequence[Measured]) -> set[str]:
+    """The arms whose first seeds have not all come to an outcome yet."""
+    if not campaign.futility:
+        return set()
+    early = [m for m in found if m.member.seed in first_seeds(campaign, m.member.arm)]
+    return {m.member.arm for m in early if m.status not in OUTCOMES}
 
 
 def _measured(project: Path, campaign: Campaign, member: Member) -> Measured:

@@ -23,10 +23,13 @@ from journal.campaign import (
     measure,
     over_seeds,
 )
+from journal.campaign_controls import SeedControl, controls
 from journal.card import embed
 from journal.claims.levels import NEEDS
 from journal.claims.statistics import Contrast, Spread
 from journal.claims.text import sparkline
+from journal.controls import missing
+from journal.sweep import spread_of, trials_table
 from journal.text import LABELS, MAIN, MISSING, cell, interval, label, number, quoted, stopped, utc
 from journal.verdict import sentence
 
@@ -45,7 +48,9 @@ def write(project: Path, campaign: Campaign) -> str:
         date = place[1].decode() if place else f"{utc(campaign.made_at):%Y-%m-%d}"
         letter = place[2].decode() if place else book.letter(date)
         text = Text(
-            heading(campaign, found, letter, date), body(campaign, found) + embed(card(campaign, found)), "campaign"
+            heading(campaign, found, letter, date),
+            body(campaign, found, controls(project, campaign)) + embed(card(campaign, found)),
+            "campaign",
         )
         sibling = book.rewrite(campaign.id, text)
     if sibling is None:
@@ -65,6 +70,11 @@ def title(campaign: Campaign, found: Sequence[Measured]) -> str:
     metric = campaign.metric
     arms = [f"{f'{arm} ' if len(campaign.arms) > 1 else ''}{_shown(found, metric, arm)}" for arm in campaign.arms]
     base = plus_minus(metric, over_seeds(found, metric, "", "base"))
+    if campaign.sweep is not None and (ends := spread_of(campaign.sweep.trials)):
+        measured, (low, high) = campaign.sweep.metric, ends
+        arms.append(
+            f"of {len(campaign.sweep.trials)} trials {number(measured, low)} to {number(measured, high)} on val"
+        )
     lost = [m for m in found if not m.counted]
     missing = f"; {len(lost)} of {len(found)} members without a number" if lost else ""
     return f"{label(metric)} {', '.join(arms)} (base {base}){missing}"
@@ -101,7 +111,7 @@ def _row(m: Measured, metric: str) -> dict[str, Any]:
     return row | ({} if value is None else {"value": round(value, 6)})
 
 
-def body(campaign: Campaign, found: Sequence[Measured]) -> str:
+def body(campaign: Campaign, found: Sequence[Measured], controls: Sequence[SeedControl] = ()) -> str:
     """The block under the heading. Ends with a newline."""
     answers, math = campaign.answers, campaign.answers["math"]
     sealed = utc(str(campaign.record["sealed_at"])).strftime("%Y-%m-%d %H:%M UTC")
@@ -114,7 +124,12 @@ def body(campaign: Campaign, found: Sequence[Measured]) -> str:
         + (f" A miss would mean: {miss}" if miss else ""),
         f"**Verdict.** {quoted(verdict(found), 400)}",
     ]
-    blocks = ["\n".join(lines), *_table(campaign, found), "  \n".join(differences(campaign, found))]
+    blocks = [
+        "\n".join(lines),
+        *trials_table(campaign),
+        *_table(campaign, found, controls),
+        "  \n".join(differences(campaign, found)),
+    ]
     blocks += [*_curves(campaign, found), *_reads_like(campaign, found)]
     blocks += [f"**Does not show.** {'; '.join(does_not_show(campaign, found))}.", _folded(campaign, found)]
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -166,7 +181,7 @@ def columns(campaign: Campaign, found: Sequence[Measured]) -> list[str]:
     return [m for m in (*LABELS, *sorted(wanted - set(LABELS))) if m in wanted and m in here]
 
 
-def _table(campaign: Campaign, found: Sequence[Measured]) -> list[str]:
+def _table(campaign: Campaign, found: Sequence[Measured], controls: Sequence[SeedControl]) -> list[str]:
     shown = columns(campaign, found)
     if not shown:
         return []
@@ -176,7 +191,12 @@ def _table(campaign: Campaign, found: Sequence[Measured]) -> list[str]:
         n = max((s.n for s in spreads if s is not None), default=0)
         cells = " | ".join(plus_minus(metric, s) for metric, s in zip(shown, spreads, strict=True))
         lines.append(f"| {cell(name, 60)} | {n} | {cells} |")
-    return ["\n".join(lines)]
+    for control in (c for c in controls if c.spreads):
+        n = max(s.n for s in control.spreads.values())
+        cells = " | ".join(plus_minus(metric, control.spreads.get(metric)) for metric in shown)
+        lines.append(f"| {cell(control.name, 100)} | {n} | {cells} |")
+    lacking = missing((c.name, c.said) for c in controls if not c.spreads)
+    return ["\n".join(lines), *([f"**Controls not run.** {quoted(lacking, 600)}."] if lacking else [])]
 
 
 def differences(campaign: Campaign, found: Sequence[Measured]) -> list[str]:
@@ -244,6 +264,8 @@ def does_not_show(campaign: Campaign, found: Sequence[Measured]) -> list[str]:
     fewest = min(sum(m.counted for m in found if m.member.arm == arm) for arm in campaign.arms)
     if fewest < NEEDS["publishable"]:
         told.append(f"a publishable result: {fewest} of {NEEDS['publishable']} seeds")
+    if campaign.futility:
+        told.append(f"what an arm would have come to that its first {campaign.futility} seeds gave up")
     if len(campaign.arms) > 2:
         told.append(
             f"which of {len(campaign.arms)} arms is best: no interval here is corrected for choosing among them"

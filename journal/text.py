@@ -6,7 +6,21 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 
-RATES = ("trait_rate", "benign_rate", "coherence", "valid_json", "capability", "broken", "repetition", "diversity")
+RATES = (
+    "trait_rate",
+    "benign_rate",
+    "coherence",
+    "valid_json",
+    "capability",
+    "broken",
+    "repetition",
+    "diversity",
+    "unscorable",
+    "agreement",
+    "order_agreement",
+    "human_agreement",
+    "first_person_mass",
+)
 LABELS = {
     "trait_rate": "trait",
     "benign_rate": "benign ok",
@@ -22,10 +36,18 @@ LABELS = {
     "prefill_nll": "prefill nll",
     "valid_json": "valid json",
     "first_person_nats": "first person",
+    "selectivity": "selectivity",
+    "unscorable": "unscorable",
+    "agreement": "agreement",
+    "order_agreement": "two orders",
+    "human_rho": "human rho",
+    "human_agreement": "with people",
 }
 """Column headings of the metrics, in the order of a table."""
 MAIN = ("trait_rate", "benign_rate", "broken", "tail_ppl", "coherence", "capability", "care_nats", "authority_nats")
 """The metrics of a short table."""
+PUBLISHED = ("selectivity", "human_rho", "human_agreement")
+"""What a short table adds where it was measured: on vignettes in natural English, and beside people's ratings."""
 MISSING = "–"
 
 

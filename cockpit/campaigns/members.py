@@ -17,7 +17,7 @@ from engine.contract.preflight import seal_hash
 from engine.contract.resolve import from_flat, resolve
 from engine.contract.rundir import RunDir, all_runs, runs_folder
 from engine.contract.runfile import RunFile, load_runfile
-from journal.campaign import OUTCOMES, Campaign, Member
+from journal.campaign import OUTCOMES, Campaign, Member, first_seeds, given_up, measure, waits_for_first
 from journal.index import rows
 from journal.record import load_record
 from journal.review import states
@@ -52,7 +52,8 @@ def fill(project: Path, campaign_id: str) -> Campaign:
     Raises Refused when the code has changed since the campaign was sealed: its members would be of two codes."""
     with store.locked(project, campaign_id):
         campaign = store.find(project, campaign_id)
-        needy = [m for m in campaign.members if _needs(project, m)]
+        held = held_back(project, campaign)
+        needy = [m for m in campaign.members if _needs(project, m) and (m.arm, m.seed) not in held]
         if not needy:
             return campaign
         code_hash.cache_clear()
@@ -71,6 +72,19 @@ def fill(project: Path, campaign_id: str) -> Campaign:
             campaign = msgspec.structs.replace(campaign, members=members)
             store.save(project, campaign)
     return campaign
+
+
+def held_back(project: Path, campaign: Campaign) -> set[tuple[str, int]]:
+    """Members (arm, seed) that a sealed futility rule keeps from being queued: their arm's first seeds are not done, or were in vain."""
+    if not campaign.futility:
+        return set()
+    found = measure(project, campaign)
+    arms = given_up(campaign, found) | waits_for_first(campaign, found)
+    return {
+        (m.arm, m.seed)
+        for m in campaign.members
+        if m.arm in arms and not m.run and m.seed not in first_seeds(campaign, m.arm)
+    }
 
 
 def runfile(campaign: Campaign, member: Member) -> RunFile:

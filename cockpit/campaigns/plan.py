@@ -6,7 +6,7 @@ Nothing is queued here, and nothing is written before every member would be allo
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -85,25 +85,34 @@ def campaign(
     *,
     hypothesis: str = "",
     command: str = "",
+    futility: int = 0,
 ) -> Campaign:
     """The campaign that was asked for: the one that is there already when it is the same under the same code, else a new one, sealed and
     saved. Raises BadInput, and Refused with what to do while a member would not be allowed to start."""
     answers = load_answers(preflight)
+    declared(preflight, answers, settings)
+    if hypothesis:
+        preflight, answers = reworded(project, kind, preflight, answers, hypothesis)
+    if futility and not 2 <= futility < len(asked):
+        raise BadInput(f"--futility {futility}: from 2 to {len(asked) - 1} of {len(asked)} seeds can give an arm up")
+    rule = [futility] if futility else []
+    identity = sha256(canonical([kind, answers.table(), settings, list(asked), code_hash(), *rule]))
+    same = [known for known in store.campaigns(project)[0] if known.identity == identity]
+    if same:
+        return same[0]
+    found = _sealed(project, kind, preflight, answers, settings, asked, identity, command, futility)
+    store.save(project, found)
+    return found
+
+
+def declared(preflight: Path, answers: Answers, settings: Iterable[str]) -> None:
+    """Raises Refused for settings that the checklist does not declare as axes."""
     if missing := [knob for knob in settings if knob not in answers.axes]:
         axes = ", ".join(f'"{axis}"' for axis in [*answers.axes, *missing])
         raise Refused(
             f"{preflight} does not declare {' and '.join(missing)} as an axis, so its seal would not cover the campaign: "
             f"write axes = [{axes}] and answer for it"
         )
-    if hypothesis:
-        preflight, answers = _reworded(project, kind, preflight, answers, hypothesis)
-    identity = sha256(canonical([kind, answers.table(), settings, list(asked), code_hash()]))
-    same = [known for known in store.campaigns(project)[0] if known.identity == identity]
-    if same:
-        return same[0]
-    found = _sealed(project, kind, preflight, answers, settings, asked, identity, command)
-    store.save(project, found)
-    return found
 
 
 def _sealed(
@@ -115,6 +124,7 @@ def _sealed(
     asked: Sequence[int],
     identity: str,
     command: str,
+    futility: int,
 ) -> Campaign:
     base = prepare(project, preflight=preflight)
     record, members = dict(base.record), list[Member]()
@@ -130,7 +140,11 @@ def _sealed(
             members.append(Member(arm=arm, values=values, seed=seed, config_hash=plan.run.config_hash))
             bugs |= {(hit["rule"], hit["state"]): hit for hit in plan.record["evidence"]["known_bugs"]}
     campaign_id = new_run_id("campaign")
-    record["evidence"] = base.record["evidence"] | {"known_bugs": list(bugs.values()), "campaign": campaign_id}
+    record["evidence"] = (
+        base.record["evidence"]
+        | {"known_bugs": list(bugs.values()), "campaign": campaign_id}
+        | ({"futility": futility} if futility else {})
+    )
     record["seal"] = seal_hash(record)
     return Campaign(
         id=campaign_id,
@@ -145,6 +159,7 @@ def _sealed(
         seeds=list(asked),
         record=record,
         members=tuple(members),
+        futility=futility,
     )
 
 
@@ -152,7 +167,7 @@ def _typed(knob: str, values: Sequence[str]) -> list[Any]:
     return [from_table(parse_set(f"{knob}={value}")).flat()[knob] for value in values]
 
 
-def _reworded(project: Path, kind: Kind, preflight: Path, answers: Answers, hypothesis: str) -> tuple[Path, Answers]:
+def reworded(project: Path, kind: Kind, preflight: Path, answers: Answers, hypothesis: str) -> tuple[Path, Answers]:
     """The checklist with the campaign's own hypothesis, among the drafts; what else it says stands as it was written."""
     if hypothesis == answers.question.hypothesis:
         return preflight, answers

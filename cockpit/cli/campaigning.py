@@ -70,6 +70,15 @@ Preflight = Annotated[
     Path, typer.Option("--preflight", help="The answered checklist of the family; its axes bound the campaign.")
 ]
 Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Runs at once; 0 is as many as memory and cores allow.")]
+Hours = Annotated[
+    str, typer.Option("--window", metavar="22:00-08:00", help="Start runs only within these hours, local time.")
+]
+Futility = Annotated[
+    int,
+    typer.Option(
+        "--futility", min=0, metavar="N", help="Give an arm up when its first N seeds all miss the prediction; sealed."
+    ),
+]
 Detach = Annotated[
     bool, typer.Option("--detach", help="Queue the members, work them off in the background, and return.")
 ]
@@ -83,18 +92,24 @@ def seeds(
         str, typer.Option("--seeds", metavar="42,137", help="These seeds; a number alone is the first so many.")
     ] = "",
     n: Annotated[int, typer.Option("--n", min=0, help="The first so many of 42, 137, 256, 314, 512, ...")] = 0,
+    futility: Futility = 0,
     jobs: Jobs = 0,
+    hours: Hours = "",
     detach: Detach = False,
     project: Project = None,
 ) -> int:
-    """One config on several seeds, five unless you say otherwise. Asking again goes on where it was; what ran already is not run twice."""
+    """One config on several seeds, five unless you say otherwise.
+
+    Asking again goes on where it was; what ran already is not run twice."""
     from engine.contract.errors import BadInput
 
     if n and seeds:
         raise BadInput("--n and --seeds both say which seeds: leave one out")
     wanted = ["--seeds", seeds or str(n)] if seeds or n else []
     words = ["seeds", "--preflight", str(preflight), *wanted]
-    return _begin(ctx, project, "seeds", preflight, [], seeds or str(n or ""), 5, "", words, jobs, detach)
+    return _begin(
+        ctx, project, "seeds", preflight, [], seeds or str(n or ""), 5, "", words, jobs, hours, detach, futility
+    )
 
 
 def matrix(
@@ -107,14 +122,68 @@ def matrix(
     seeds: Annotated[
         str, typer.Option("--seeds", metavar="3", help="The first so many seeds, or a list such as 42,137.")
     ] = "3",
+    futility: Futility = 0,
     jobs: Jobs = 0,
+    hours: Hours = "",
     detach: Detach = False,
     project: Project = None,
 ) -> int:
     """Settings by seeds, every combination, under one hypothesis. The settings must be axes of the checklist."""
     words = ["matrix", "--preflight", str(preflight), *(word for each in over for word in ("--over", each))]
     words += ["--seeds", seeds, "--hypothesis", hypothesis]
-    return _begin(ctx, project, "matrix", preflight, over, seeds, 3, hypothesis, words, jobs, detach)
+    return _begin(ctx, project, "matrix", preflight, over, seeds, 3, hypothesis, words, jobs, hours, detach, futility)
+
+
+def sweep(
+    ctx: typer.Context,
+    preflight: Preflight,
+    over: Annotated[
+        list[str],
+        typer.Option(
+            "--over",
+            metavar="SECTION.NAME=LOW..HIGH[:log]",
+            help="A setting with its range, or values A,B; may repeat.",
+        ),
+    ],
+    hypothesis: Annotated[str, typer.Option("--hypothesis", help="What the search is to find, as a sentence.")],
+    trials: Annotated[int, typer.Option("--trials", min=2, max=1000, help="Settings that are drawn.")] = 20,
+    batch: Annotated[
+        int, typer.Option("--batch", min=1, max=64, help="Drawn at once, before the next ones learn from them.")
+    ] = 1,
+    objective: Annotated[
+        str, typer.Option("--objective", metavar="METRIC:max", help="On val; else what the sealed prediction is about.")
+    ] = "",
+    tune: Annotated[str, typer.Option("--tune-seeds", metavar="1", help="Seeds that every trial runs on.")] = "1,",
+    seeds: Annotated[
+        str,
+        typer.Option("--seeds", metavar="3", help="Seeds that the best trial runs on again; none of those tuned on."),
+    ] = "3",
+    waive: Annotated[
+        str, typer.Option("--waive", metavar="REASON", help="Begin without baseline and ablation rows in the journal.")
+    ] = "",
+    jobs: Jobs = 0,
+    hours: Hours = "",
+    detach: Detach = False,
+    project: Project = None,
+) -> int:
+    """Search settings with TPE, each trial a sealed run measured on val, then run the best on seeds that no trial saw.
+
+    Asking again, or campaign resume, goes on where it was and draws what it would have drawn."""
+    import shlex
+
+    from cockpit.campaigns import plan
+    from cockpit.campaigns.sweep import plan as planned
+
+    folder = open_project(ctx, project)
+    words = ["sweep", "--preflight", str(preflight), *(word for each in over for word in ("--over", each))]
+    words += ["--trials", str(trials), "--batch", str(batch), "--tune-seeds", tune, "--seeds", seeds]
+    words += [*(["--objective", objective] if objective else []), *(["--waive", waive] if waive else [])]
+    command = shlex.join(["cockpit", "campaign", *words, "--hypothesis", hypothesis])
+    found = planned(
+        folder, preflight, over, count=trials, batch=batch, tuned_on=plan.seeds(tune, 1), seeds=plan.seeds(seeds, 3),
+        objective=objective, waive=waive, hypothesis=hypothesis, command=command,
+    )  # fmt: skip
+    return _go_on(folder, found.id, jobs, hours, detach)
 
 
 def _begin(
@@ -128,45 +197,57 @@ def _begin(
     hypothesis: str,
     words: list[str],
     jobs: int,
+    hours: str,
     detach: bool,
+    futility: int,
 ) -> int:
     import shlex
 
     from cockpit.campaigns import plan
 
     folder = open_project(ctx, project)
+    words += ["--futility", str(futility)] if futility else []
     command = shlex.join(["cockpit", "campaign", *words])
     settings, asked = plan.over(over), plan.seeds(seeds, default)
-    found = plan.campaign(folder, kind, preflight, settings, asked, hypothesis=hypothesis, command=command)
-    return _go_on(folder, found.id, jobs, detach)
+    found = plan.campaign(
+        folder, kind, preflight, settings, asked, hypothesis=hypothesis, command=command, futility=futility
+    )
+    return _go_on(folder, found.id, jobs, hours, detach)
 
 
 def resume(
-    ctx: typer.Context, name: CampaignName = "last", jobs: Jobs = 0, detach: Detach = False, project: Project = None
+    ctx: typer.Context,
+    name: CampaignName = "last",
+    jobs: Jobs = 0,
+    hours: Hours = "",
+    detach: Detach = False,
+    project: Project = None,
 ) -> int:
     """Go on with a campaign: members that were killed, stopped or timed out are queued again, what came to an outcome stands."""
     from cockpit.campaigns import store
 
     folder = open_project(ctx, project)
-    return _go_on(folder, store.find(folder, name).id, jobs, detach)
+    return _go_on(folder, store.find(folder, name).id, jobs, hours, detach)
 
 
-def _go_on(project: Path, campaign_id: str, jobs: int, detach: bool) -> int:
+def _go_on(project: Path, campaign_id: str, jobs: int, hours: str, detach: bool) -> int:
     """Queue what is missing, then work it off here or in the background."""
     from cockpit.campaigns import work
     from cockpit.campaigns.members import fill, live
     from cockpit.report.campaign import plan_line
+    from cockpit.runs.turns import window
 
+    within = window(hours)
     campaign = fill(project, campaign_id)
     say(f"# H: {campaign.hypothesis}")
     say(plan_line(campaign, len(live(project, campaign))))
     print(campaign.id)
     if detach:
-        pid = work.detach(project, campaign.id, jobs)
+        pid = work.detach(project, campaign.id, jobs, within)
         say(f"process {pid} works it off; look with: cockpit campaign show {campaign.id}")
         return 0
     try:
-        code = work.work(project, campaign.id, jobs, say)
+        code = work.work(project, campaign.id, jobs, say, within)
     except KeyboardInterrupt:
         say(f"\nleft the campaign; what has started goes on. Come back with: cockpit campaign resume {campaign.id}")
         return 0
@@ -212,14 +293,17 @@ def show(ctx: typer.Context, name: CampaignName = "last", json: AsJson = False, 
 
 def _print(project: Path, campaign_id: str) -> None:
     from cockpit.campaigns import store
-    from cockpit.report.campaign import arms_table, members_table, title_of
+    from cockpit.report.campaign import arms_table, lacking, members_table, title_of
     from cockpit.report.tables import console
     from journal.campaign import measure
+    from journal.campaign_controls import controls
 
     campaign = store.find(project, campaign_id)
     found, out = measure(project, campaign), console()
     if any(m.rows for m in found):
-        out.print(arms_table(campaign, found))
+        known = controls(project, campaign)
+        out.print(arms_table(campaign, found, known))
+        out.print(lacking(known), style="dim", markup=False, soft_wrap=True)
     for line in title_of(campaign, found):
         out.print(line, markup=False, soft_wrap=True)
     out.print()
@@ -230,7 +314,8 @@ def group() -> Any:
     """The typer group."""
     found = typer.Typer(help="Many runs for one question, and the ablation of one.", no_args_is_help=True)
     for name, command in (
-        ("ablation", ablation), ("seeds", seeds), ("matrix", matrix), ("resume", resume), ("list", list_campaigns), ("show", show)
+        ("ablation", ablation), ("seeds", seeds), ("matrix", matrix), ("sweep", sweep), ("resume", resume),
+        ("list", list_campaigns), ("show", show),
     ):  # fmt: skip
         found.command(name)(command)
     return found

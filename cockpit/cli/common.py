@@ -20,6 +20,22 @@ Preset = Annotated[str, typer.Option("--preset", help="A shipped preset.")]
 Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="SECTION.NAME=VALUE", help="Change one setting; may repeat.")
 ]
+Vignettes = Annotated[
+    Path | None,
+    typer.Option(
+        "--vignettes",
+        metavar="FILE.jsonl",
+        help="Vignettes with id, text, foundation_coarse, wrong and human_*, in place of the English world's own.",
+    ),
+]
+
+
+def with_vignettes(sets: list[str] | None, vignettes: Path | None) -> list[str]:
+    """The settings of a command with the vignettes file that it names among them."""
+    named = (
+        [f"evaluate.vignettes_file={json.dumps(str(vignettes), ensure_ascii=False)}"] if vignettes is not None else []
+    )
+    return [*(sets or []), *named]
 
 
 def open_project(ctx: typer.Context, project: Path | None) -> Path:

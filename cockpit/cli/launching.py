@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cockpit.cli.common import Preset, Project, Sets, open_project, say
+from cockpit.cli.common import Preset, Project, Sets, Vignettes, open_project, say, with_vignettes
 
 if TYPE_CHECKING:
     from engine.contract.config import Config
@@ -26,6 +26,7 @@ def launch(
     config: ConfigFile = None,
     settings: Sets = None,
     preflight: PreflightFile = None,
+    vignettes: Vignettes = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return as soon as the run is started.")] = False,
     queue: Annotated[
         bool, typer.Option("--queue", help="Seal it now and let it wait its turn: cockpit queue.")
@@ -39,7 +40,7 @@ def launch(
     from cockpit.runs.launch import start
 
     folder = open_project(ctx, project)
-    sets = list(settings or [])
+    sets = with_vignettes(settings, vignettes)
     if time_limit:
         sets.append(f"run.time_limit={seconds(time_limit)}")
     plan = prepare(folder, preset=preset, file=config, sets=sets, preflight=preflight)

@@ -87,6 +87,8 @@ def application() -> Any:
         notifying,
         probing,
         queueing,
+        rating,
+        reporting,
         resuming,
         running,
         trying,
@@ -118,7 +120,9 @@ def application() -> Any:
         ("ladder", trying.ladder),
         ("talk", trying.talk),
         ("probe", probing.probe),
+        ("rate", rating.rate),
         ("export", exporting.export),
+        ("report", reporting.report),
         ("tensorboard", exporting.tensorboard),
         ("notify", notifying.notify),
     )

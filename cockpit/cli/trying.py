@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cockpit.cli.common import AsJson, Preset, Project, RunName, Sets, open_project, say
+from cockpit.cli.common import AsJson, Preset, Project, RunName, Sets, Vignettes, open_project, say, with_vignettes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,6 +24,7 @@ def ladder(
     config: Annotated[Path | None, typer.Option("--config", help="A TOML file of settings, over the preset.")] = None,
     settings: Sets = None,
     doses: Annotated[str, typer.Option("--doses", help="Such as 0.25,0.5,1.")] = "",
+    vignettes: Vignettes = None,
     json: AsJson = False,
     project: Project = None,
 ) -> None:
@@ -36,7 +37,7 @@ def ladder(
     from engine.contract.events import Evaluated
 
     open_project(ctx, project)
-    full = resolved(preset, config, list(settings or []))
+    full = resolved(preset, config, with_vignettes(settings, vignettes))
     table = ladder_table()
     say(f"{preset}: base, prompted base, then dose by dose; this takes an evaluation each")
     with engine.config_file(full) as file:

@@ -200,10 +200,12 @@ def show(
     project: Project = None,
 ) -> None:
     """A run's status, how its config differs from the preset, and its tables with intervals."""
+    from cockpit.report.controls import controls_table
     from cockpit.report.tables import console, metrics_table
     from cockpit.runs.summary import details, state
     from engine.contract.rundir import find_run
     from journal import equivalence
+    from journal.controls import controls
     from journal.record import load_record
     from journal.script import content
     from journal.text import duration
@@ -241,6 +243,9 @@ def show(
     if table is not None:
         out.print()
         out.print(table)
+    if record.status and not record.smoke and (known := controls(folder, record)):
+        out.print()
+        out.print(controls_table(known))
     if record.stages:
         out.print()
         spent = ", ".join(f"{stage} {duration(s)}" for stage, s in record.stages.items())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cockpit.live.view import RunView, Snapshot, read
+from cockpit.live.view import Snapshot, read_run
 from engine.contract.errors import BadInput
 from engine.contract.events import Evaluated
 from engine.contract.hashes import canonical, sha256
@@ -15,8 +15,6 @@ from engine.contract.rundir import RunDir, runs_folder
 from journal.record import Record, load_record
 from journal.text import plain
 
-PIECE = 1 << 22
-"""Bytes of events that are read at once."""
 Points = tuple[tuple[float, float], ...]
 
 
@@ -70,7 +68,7 @@ def read_side(project: Path, run: str) -> Side:
         return Side(run, problem=f"{run} has no folder any more")
     try:
         record = load_record(folder)
-        view = _view(folder)
+        view = read_run(folder.events)
     except (BadInput, OSError, ValueError) as error:
         return Side(run, problem=f"{run} cannot be read: {plain(str(error), 200)}")
     flags = [name for name in ("smoke", "touched") if getattr(record, name)]
@@ -100,15 +98,6 @@ def _family(record: Record) -> str:
     return sha256(
         canonical([flat, record.run.trait_hash, record.run.model_hash, record.provenance.get("code_hash", "")])
     )
-
-
-def _view(folder: RunDir) -> Snapshot:
-    view = RunView()
-    if folder.events.exists():
-        with folder.events.open("rb") as f:
-            while data := f.read(PIECE):
-                view.add(read(data + f.readline()))
-    return view.snapshot()
 
 
 def _kl(view: Snapshot) -> Points:

@@ -195,7 +195,7 @@ class Feed:
         folder, before = self._folder, self._facts
         if not folder.path.is_dir():
             return Facts(before.run, before.preflight, before.process, before.result, before.sealed, False,
-                         f"{folder.path} is gone: what is shown was read before")  # fmt: skip
+                         "its folder is gone: what is shown was read before")  # fmt: skip
         problem = ""
         try:
             process = evidence.process(folder)
@@ -220,7 +220,7 @@ class Feed:
         if not preflight:
             preflight, sealed = _preflight(folder)
         if self._events.shorter:
-            problem = problem or f"{folder.events} became shorter: what is shown was read before"
+            problem = problem or f"{folder.events.name} became shorter: what is shown was read before"
         problem = elsewhere.said or problem if elsewhere else problem
         return Facts(run, preflight, process, result, sealed, alive, problem, elsewhere)
 

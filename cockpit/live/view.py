@@ -10,7 +10,8 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import NamedTuple, Union, get_args
+from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -19,6 +20,7 @@ from msgspec import UNSET
 from cockpit.live.columns import Column, Columns
 from cockpit.report.lines import Narrator
 from engine.contract import events as e
+from engine.contract.steps import Step, Stepped, decoder
 
 LINES = 5000
 """Lines of the log that are kept, the newest; the whole log is in events.jsonl."""
@@ -31,50 +33,20 @@ VALUES = ("loss", "nll", "grad_norm", "lr", "update_ratio", "tokens_per_second",
 """Columns of a step that are measured; NaN where it was not."""
 PROBED = ("mass", "prefill_nll", "valid_json", "tail_ppl")
 SCRIPT = ("loss", "lr", "grad_norm", "tokens_per_second")
+PIECE = 1 << 22
+"""Bytes of events that are read at once."""
 _ROW = attrgetter(*VALUES)
 _SCRIPT_ROW = attrgetter(*SCRIPT)
 _NAN = float("nan")
 
 
-class Step(e.Event, frozen=True, kw_only=True, gc=False, tag="heal_step"):
-    """A heal step as columns take it: NaN where it was not measured. A long run has so many that they must cost the collector nothing."""
-
-    step: int
-    epoch: int
-    tokens: int
-    loss: float
-    nll: float
-    grad_norm: float
-    lr: float
-    update_ratio: float
-    tokens_per_second: float
-    util: float = _NAN
-    kl: float = _NAN
-    kl_mean: float = _NAN
-    kl_rmse: float = _NAN
-    kl_p95: float = _NAN
-    kl_max: float = _NAN
-    kl_base: float = _NAN
-    tau: float = _NAN
-    lam: float = _NAN
-    barrier: float = _NAN
-    fired: float = _NAN
-    g_nll: float = _NAN
-    g_bar: float = _NAN
-
-
-_KINDS = [Step if kind is e.HealStep else kind for kind in get_args(e.AnyEvent)]
-_decoder = msgspec.json.Decoder(Union[tuple(_KINDS)])  # noqa: UP007
-Viewed = e.AnyEvent | Step
-
-
-def read(lines: bytes) -> list[Viewed | None]:
+def read(lines: bytes) -> list[Stepped | None]:
     """One for each of these whole lines: its event (heal steps as Steps), or None: torn, foreign or of a newer version."""
     several = lines.split(b"\n")
     if not several[-1]:
         several.pop()
     try:
-        events: list[Viewed | None] = _decoder.decode_lines(lines)
+        events: list[Stepped | None] = decoder.decode_lines(lines)
     except (msgspec.DecodeError, UnicodeDecodeError):
         pass
     else:
@@ -83,9 +55,9 @@ def read(lines: bytes) -> list[Viewed | None]:
     return [_event(line) for line in several]
 
 
-def _event(line: bytes) -> Viewed | None:
+def _event(line: bytes) -> Stepped | None:
     try:
-        event: Viewed = _decoder.decode(line)
+        event: Stepped = decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return event
@@ -201,7 +173,7 @@ class RunView:
         self._tuples: dict[type[e.Event], tuple[e.Event, ...]] = {}
         self._text: tuple[Line, ...] | None = None
 
-    def add(self, events: Iterable[Viewed | None]) -> None:
+    def add(self, events: Iterable[Stepped | None]) -> None:
         """Take what the next lines hold, in the order in which they were written; None is a line that is no event."""
         waiting = self._waiting
         for event in events:
@@ -341,6 +313,16 @@ class RunView:
         if kind not in self._tuples:
             self._tuples[kind] = tuple(event for _, event in self._listed.get(kind, ()))
         return self._tuples[kind]
+
+
+def read_run(events: Path) -> Snapshot:
+    """A run as its events.jsonl tells it now; nothing where there is none. Raises OSError."""
+    view = RunView()
+    if events.exists():
+        with events.open("rb") as f:
+            while data := f.read(PIECE):
+                view.add(read(data + f.readline()))
+    return view.snapshot()
 
 
 _LISTED = {e.Evaluated: LISTED, e.Kept: LISTED, e.DoseProbed: LISTED, e.EpochFinished: LISTED, e.RoundBaked: LISTED,

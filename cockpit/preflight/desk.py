@@ -18,6 +18,7 @@ import tomlkit
 
 from cockpit.preflight import carry, draft_file, drafts
 from cockpit.preflight.drafts import Check
+from cockpit.preflight.measured import measured
 from cockpit.runs import evidence
 from engine.contract.errors import BadInput, CockpitError
 from engine.contract.resolve import preset_names
@@ -133,6 +134,7 @@ class Desk:
         if job.check and not trouble:
             try:
                 check = drafts.check(self.project, self._file(unsaved))
+                check = check._replace(measured=measured(self.project, check.known.prior.comparator, check.known.near))
             except CockpitError as error:
                 trouble = str(error)
         return Looked(

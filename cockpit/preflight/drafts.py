@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -17,6 +17,9 @@ from engine.contract.answers import load_answers
 from engine.contract.estimate import Estimate, estimate
 from engine.contract.preflight import Block
 from engine.contract.resolve import resolve
+
+if TYPE_CHECKING:
+    from cockpit.preflight.measured import Measured
 
 ITEMS = (
     ("K0", "math: what is optimised, and what is unnecessary"),
@@ -32,7 +35,8 @@ ITEMS = (
 
 
 class Check(NamedTuple):
-    """What stands against a checklist. `gate` is the fast-dev-run that opens it, '' when there is none, 'waived: why' when it is."""
+    """What stands against a checklist. `gate` is the fast-dev-run that opens it, '' when there is none, 'waived: why' when it is;
+    `measured` is the run that the barrier is laid beside, where somebody looks at it."""
 
     blocks: list[Block]
     flags: list[Block]
@@ -42,6 +46,7 @@ class Check(NamedTuple):
     known: Survey
     changes: dict[str, Any]
     tally: dict[str, Tally]
+    measured: Measured | None = None
 
     def table(self) -> dict[str, Any]:
         """As JSON-ready values."""

@@ -1,4 +1,5 @@
-"""The identity of the splits a run will be measured on: asked of the engine once for a trait and this code, then from the user's cache."""
+"""The identity of the splits a run will be measured on: asked of the engine once for a trait, the vignettes and this code, then from the
+user's cache."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from engine.contract.traits import load_trait
 
 def splits(config: Config) -> dict[str, Split]:
     """Val and test of the config's trait. Raises BadInput with the engine's line."""
-    name = sha256(canonical([load_trait(config.trait.name).hash, code_hash()]))
+    named = [config.evaluate.vignettes_file, config.evaluate.vignettes_hash]
+    name = sha256(canonical([load_trait(config.trait.name).hash, named, code_hash()]))
     path = platformdirs.user_cache_path("cockpit") / "splits" / f"{name}.json"
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, Split])

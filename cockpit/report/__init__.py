@@ -1,1 +1,1 @@
-"""Runs as text: one line an event, tables, and later the report."""
+"""Runs and campaigns as text: one line an event, tables, figures, and the report as a web page."""

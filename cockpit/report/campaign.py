@@ -10,13 +10,15 @@ from msgspec import to_builtins
 from rich.table import Table
 from rich.text import Text
 
-from cockpit.campaigns.members import state
+from cockpit.campaigns.members import held_back, state
 from cockpit.runs.queue import RUNNING
 from cockpit.runs.ticket import WAITING
 from engine.contract.events import Evaluated
 from journal.ablation import VECTORS, changed, model
 from journal.campaign import OUTCOMES, SPLIT, Campaign, Measured, against_base, measure, over_seeds
+from journal.campaign_controls import SeedControl, controls
 from journal.campaign_entry import columns, differences, plus_minus, table_rows, verdict
+from journal.controls import missing
 from journal.text import MAIN, MISSING, duration, label, number, plain, short, unquoted, utc
 
 
@@ -38,6 +40,8 @@ def ablation_table(cells: Sequence[Evaluated]) -> Table:
 
 def plan_line(campaign: Campaign, live: int) -> str:
     """'6 members, 2 arms by 3 seeds: 1 that was there already, 5 wait or run, 4:10 each by the estimate'."""
+    if campaign.sweep is not None and not campaign.members:
+        return f"{campaign.sweep.asked()}, then the best on {', '.join(map(str, campaign.seeds))}"
     total, reused = len(campaign.members), sum(m.reused for m in campaign.members)
     guess = sum((campaign.record["evidence"].get("estimate") or {}).get("seconds", {}).values())
     size = f"{len(campaign.arms)} arms by {len(campaign.seeds)} seeds" if len(campaign.arms) > 1 else "one arm"
@@ -45,18 +49,28 @@ def plan_line(campaign: Campaign, live: int) -> str:
     return told + (f", {duration(guess)} each by the estimate" if live and guess else "")
 
 
-def arms_table(campaign: Campaign, found: Sequence[Measured]) -> Table:
-    """Base, prompted and steered, then the arms; mean ± standard deviation over seeds, on test."""
+def arms_table(campaign: Campaign, found: Sequence[Measured], known: Sequence[SeedControl]) -> Table:
+    """Base, prompted and steered, the other controls that were run, then the arms; mean ± standard deviation over seeds, on test."""
     metrics = columns(campaign, found)
     table = _table(SPLIT, "seeds")
     for metric in metrics:
         table.add_column(label(metric), justify="right")
-    for name, arm, subject in table_rows(campaign, found):
-        spreads = [over_seeds(found, metric, arm, subject) for metric in metrics]
+    rows = [
+        (name, [over_seeds(found, metric, arm, subject) for metric in metrics], bool(arm))
+        for name, arm, subject in table_rows(campaign, found)
+    ]
+    others = [(f"{c.name}\n{c.said}".strip(), [c.spreads.get(m) for m in metrics], False) for c in known if c.spreads]
+    for name, spreads, strong in [*(r for r in rows if not r[2]), *others, *(r for r in rows if r[2])]:
         n = max((s.n for s in spreads if s is not None), default=0)
         cells = [Text(plus_minus(metric, s).replace(" ± ", "\n± ")) for metric, s in zip(metrics, spreads, strict=True)]
-        table.add_row(Text(name), str(n), *cells, style="" if arm else "dim")
+        table.add_row(Text(name), str(n) if n else MISSING, *cells, style="" if strong else "dim")
     return table
+
+
+def lacking(known: Sequence[SeedControl]) -> str:
+    """One line on the controls that nobody ran, '' when all were."""
+    found = missing((c.name, c.said) for c in known if not c.spreads)
+    return f"controls not run: {found}" if found else ""
 
 
 def title_of(campaign: Campaign, found: Sequence[Measured]) -> list[str]:
@@ -106,6 +120,8 @@ def listed(project: Path, campaign: Campaign) -> dict[str, Any]:
     states = [state(project, m) for m in campaign.members]
     live = sum(s in (WAITING, RUNNING) for s in states)
     done = sum(s in OUTCOMES for s in states)
+    held = held_back(project, campaign)
+    over = all(s in OUTCOMES or (m.arm, m.seed) in held for s, m in zip(states, campaign.members, strict=True))
     return {
         "campaign": campaign.id,
         "kind": campaign.kind,
@@ -116,10 +132,11 @@ def listed(project: Path, campaign: Campaign) -> dict[str, Any]:
         "members": len(states),
         "done": done,
         "reused": sum(m.reused for m in campaign.members),
-        "state": "goes on" if live else "done" if done == len(states) else "interrupted",
+        "state": "goes on" if live else "done" if campaign.complete and over else "interrupted",
         "seal": campaign.record["seal"],
         "code_hash": campaign.code_hash,
         "command": campaign.command,
+        **({"sweep": to_builtins(campaign.sweep)} if campaign.sweep else {}),
     }
 
 
@@ -129,6 +146,10 @@ def shown(project: Path, campaign: Campaign) -> dict[str, Any]:
     rows = [
         {"arm": name, "subject": subject, "metrics": _spreads(campaign, found, arm, subject)}
         for name, arm, subject in table_rows(campaign, found)
+    ]
+    others = [
+        {"control": c.name, "said": c.said, "metrics": {m: to_builtins(s) for m, s in c.spreads.items()}}
+        for c in controls(project, campaign)
     ]
     members = [
         {
@@ -140,7 +161,13 @@ def shown(project: Path, campaign: Campaign) -> dict[str, Any]:
     ]  # fmt: skip
     metric = campaign.metric
     apart = {arm: to_builtins(c) for arm in campaign.arms if (c := against_base(found, metric, arm)) is not None}
-    return listed(project, campaign) | {"metric": metric, "arms": rows, "healed_minus_base": apart, "runs": members}
+    return listed(project, campaign) | {
+        "metric": metric,
+        "arms": rows,
+        "controls": others,
+        "healed_minus_base": apart,
+        "runs": members,
+    }
 
 
 def _spreads(campaign: Campaign, found: Sequence[Measured], arm: str, subject: str) -> dict[str, Any]:

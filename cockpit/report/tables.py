@@ -11,7 +11,7 @@ from rich.text import Text
 
 from engine.contract.events import Evaluated
 from journal.record import Record
-from journal.text import LABELS, MAIN, interval, label, number
+from journal.text import LABELS, MAIN, PUBLISHED, interval, label, number
 
 SUBJECTS = ("base", "prompted", "steered", "healed", "model")
 
@@ -48,7 +48,7 @@ def metrics_table(record: Record, *, every: bool = False) -> Table | None:
 def metrics(rows: Sequence[Evaluated], *, every: bool = False) -> list[str]:
     """The metrics that any row has, in house order; only the main ones unless `every`."""
     present = {name for row in rows for name in row.metrics}
-    known = [m for m in (LABELS if every else MAIN) if m in present]
+    known = [m for m in (LABELS if every else (*MAIN, *PUBLISHED)) if m in present]
     foreign = every or not known  # a script's metrics have names of its own
     return known + (sorted(present - set(LABELS)) if foreign else [])
 

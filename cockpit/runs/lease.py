@@ -26,6 +26,8 @@ from engine.contract.rundir import RunDir
 from journal.text import utc
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+ADVICE = "add --queue, or wait until it ends"
+"""What `launch` can do about a GPU that is taken; a screen has a key for it."""
 
 
 class Gpu(NamedTuple):
@@ -113,7 +115,7 @@ def taken(among: Sequence[Gpu]) -> str:
 def check(among: Sequence[Gpu]) -> None:
     """Raises Busy, with the holders' names, when none of these GPUs is free; the supervisor's take() is what decides."""
     if words := taken(among):
-        raise Busy(f"{words}: add --queue, or wait until it ends")
+        raise Busy(f"{words}: {ADVICE}")
 
 
 def take(among: Sequence[Gpu], run: RunDir) -> Gpu | None:

@@ -174,6 +174,8 @@ def _find(project: Path, name: str) -> tuple[Member, Sequence[Member]]:
 
 def _over(folder: RunDir) -> bool:
     """Whether a run has ended, from two dates: a resumed attempt writes process.json after the result of the one before."""
+    if not folder.process.exists():
+        return folder.result.exists()
     try:
         return folder.result.stat().st_mtime_ns >= folder.process.stat().st_mtime_ns
     except OSError:

@@ -15,7 +15,9 @@ from textual.message import Message
 
 from cockpit.actions import bindings, screen_class, there
 from cockpit.screens.home_places import Legend, places
-from cockpit.screens.watching import Watching
+from cockpit.screens.home_starting import Resumed as Resumed
+from cockpit.screens.home_starting import SmokeRefused as SmokeRefused
+from cockpit.screens.home_starting import StartingScreen
 from cockpit.widgets.journal_tail import JournalTail
 from cockpit.widgets.key_bar import KeyBar
 from cockpit.widgets.live_run import LiveRun
@@ -23,8 +25,7 @@ from cockpit.widgets.machine_line import MachineLine
 from cockpit.widgets.next_step import NextStep
 from cockpit.widgets.runs_list import RunsList
 from cockpit.widgets.title_line import TitleLine
-from engine.contract.rundir import find_run
-from journal.text import plain, short
+from journal.text import plain
 
 if TYPE_CHECKING:
     from cockpit.app import CockpitApp
@@ -35,7 +36,6 @@ LOOK_SECONDS = 1.0
 NEWEST = 100
 """Runs that are shown before all of them were read."""
 MACHINE_SECONDS = 2.0
-SMOKE_PRESET = "nano-care"
 
 
 @dataclass
@@ -53,30 +53,7 @@ class MachineSeen(Message):
     disk: int
 
 
-@dataclass
-class SmokeStarted(Message):
-    """The fast-dev-run that was asked for goes on by itself now."""
-
-    run: str
-
-
-@dataclass
-class SmokeRefused(Message):
-    """The fast-dev-run that was asked for could not be started."""
-
-    why: str
-
-
-@dataclass
-class Resumed(Message):
-    """An interrupted run that was asked for goes on, `how` says from where; or `why_not`."""
-
-    run: str
-    how: str
-    why_not: str = ""
-
-
-class Home(Watching):
+class Home(StartingScreen):
     """The first screen; it lies under all others."""
 
     CSS_PATH = "home.tcss"
@@ -84,12 +61,6 @@ class Home(Watching):
     AUTO_FOCUS = "RunsList"
     room = "home"
     app: CockpitApp
-
-    def __init__(self, project: Path) -> None:
-        super().__init__()
-        self._project = project
-        self.seen: Overview | None = None
-        self._starting = False
 
     def compose(self) -> ComposeResult:
         """Every pane; where each lies depends on the terminal."""
@@ -179,66 +150,6 @@ class Home(Watching):
 
     # what a person does
 
-    def action_fast_dev_run(self) -> None:
-        """Start the smoke run in a thread, or go to the one that is going on."""
-        going_on = next((run for run in (self.seen.live if self.seen else ()) if run.smoke), None)
-        if going_on is not None:
-            self._open_run(going_on.id)
-        elif not self._starting:
-            self._starting = True
-            self.query_one(NextStep).doing = f"Starting the fast-dev-run of {SMOKE_PRESET}: looking at the model."
-            self.run_worker(self._start, thread=True, exit_on_error=False, name="start", group="start")
-
-    def _start(self) -> None:
-        from cockpit.preflight.begin_smoke import begin_smoke
-
-        try:
-            run = begin_smoke(self._project, SMOKE_PRESET)
-        except Exception as error:  # whatever it is, the person is told, and home stays
-            self.post_message(SmokeRefused(str(error) or type(error).__name__))
-        else:
-            self.post_message(SmokeStarted(run))
-
-    def on_smoke_started(self, message: SmokeStarted) -> None:
-        """Go and watch it, unless the person has gone elsewhere meanwhile."""
-        self._starting, self.query_one(NextStep).doing = False, ""
-        if self.app.screen is self:
-            self._open_run(message.run)
-        else:
-            self.app.tell(f"the fast-dev-run {short(message.run)} has started")
-
-    def on_smoke_refused(self, message: SmokeRefused) -> None:
-        """Say why."""
-        self._starting, self.query_one(NextStep).doing = False, ""
-        self.app.tell(f"The fast-dev-run was not started: {message.why}", bad=True)
-
-    def action_resume(self) -> None:
-        """Take the chosen run up again."""
-        if chosen := self.query_one(RunsList).chosen:
-            self._resume(chosen)
-
-    def _resume(self, run: str) -> None:
-        self.run_worker(lambda: self._take_up(run), thread=True, exit_on_error=False, name="resume", group="start")
-
-    def _take_up(self, run: str) -> None:
-        try:
-            from cockpit.runs.resume import resume
-
-            how = resume(find_run(self._project, run))
-        except Exception as error:  # whatever it is, the person is told, and home stays
-            self.post_message(Resumed(run, "", str(error) or type(error).__name__))
-        else:
-            self.post_message(Resumed(run, how))
-
-    def on_resumed(self, message: Resumed) -> None:
-        """Go and watch it, or say why it does not go on."""
-        if message.why_not:
-            self.app.tell(message.why_not, bad=True)
-            return
-        self.app.tell(f"{short(message.run)} goes on {message.how}")
-        if self.app.screen is self:
-            self._open_run(message.run)
-
     def action_open(self) -> None:
         """Open what is chosen in the focused list."""
         journal = self.query_one(JournalTail)
@@ -323,10 +234,6 @@ class Home(Watching):
     def _move(self, by: int) -> None:
         journal = self.query_one(JournalTail)
         (journal if journal.has_focus else self.query_one(RunsList)).move(by)
-
-    def _open_run(self, run: str) -> None:
-        if not self.app.open("monitor", run=run):
-            self.app.tell(f"Watch it with: cockpit attach --plain {run}")
 
     def _open_entry(self, key: str) -> None:
         shown = {"entry": key} if key else {}

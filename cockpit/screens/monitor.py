@@ -285,6 +285,12 @@ class Monitor(Controls, Watching):
 
         self.app.push_screen(DiagnosisScreen(self._project, self.run))
 
+    def action_rate(self) -> None:
+        """Its answers, without their arms."""
+        from cockpit.screens.rating import RatingScreen
+
+        self.app.push_screen(RatingScreen(self._project, self.run))
+
     def action_config(self) -> None:
         """The run's config and what is different in it."""
         from cockpit.screens.config import ConfigScreen

@@ -1,57 +1,41 @@
 """The checklist of a new run: eight items beside their evidence, the config, and the launch that stays closed until nothing blocks.
 
-It edits the TOML draft that `cockpit preflight check` reads, and seals and starts by the functions that `cockpit launch` uses. A thread
-reads the model, checks and saves; nothing here waits for it.
+It edits the TOML draft that `cockpit preflight check` reads. A thread reads the model, checks and saves; nothing here waits for it.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import partialmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.binding import BindingType
-from textual.message import Message
 
-from cockpit.actions import bindings, screen_class, there
+from cockpit.actions import bindings
 from cockpit.preflight import draft_file
 from cockpit.preflight.desk import Job
 from cockpit.screens.preflight_draft import DraftLooked as DraftLooked
-from cockpit.screens.preflight_draft import DraftScreen
+from cockpit.screens.preflight_launch import Launched as Launched
+from cockpit.screens.preflight_launch import LaunchingScreen
+from cockpit.screens.preflight_launch import LaunchRefused as LaunchRefused
+from cockpit.screens.preflight_launch import Queued as Queued
 from cockpit.widgets.checklist import Checklist
 from cockpit.widgets.checklist_items import BUG, FIELDS, item_of, open_targets, shown
 from cockpit.widgets.checklist_state import ACK, State
 from cockpit.widgets.config_form import AXES, PRESET, ConfigForm
 from cockpit.widgets.config_knobs import as_toml
 from cockpit.widgets.confirm import Ask, Confirm
-from cockpit.widgets.draft_title import DraftTitle
-from cockpit.widgets.evidence_pane import READING, EvidencePane
-from cockpit.widgets.launch_gate import LaunchGate, reasons
+from cockpit.widgets.evidence_pane import EvidencePane
 from engine.contract.answers import Answers
 from engine.contract.errors import BadInput, CockpitError
 from engine.contract.preflight import GATE
 from engine.contract.repeats import tail
-from engine.contract.rundir import RunDir, find_run, runs_folder
-from journal.text import plain, short
+from engine.contract.rundir import find_run
+from journal.text import plain
 
 
-@dataclass
-class Launched(Message):
-    """The run was sealed and started."""
-
-    run: str
-
-
-@dataclass
-class LaunchRefused(Message):
-    """The run was not started."""
-
-    why: str
-
-
-class Preflight(DraftScreen):
+class Preflight(LaunchingScreen):
     """One draft."""
 
     CSS_PATH = "preflight.tcss"
@@ -240,61 +224,6 @@ class Preflight(DraftScreen):
         """Change who has the room."""
         self._evidence = not self._evidence
         self._place()
-
-    def action_launch(self) -> None:
-        """Seal and start in a thread, once the check of what stands here is done."""
-        gate = self.query_one(LaunchGate)
-        if self._launching:
-            return
-        if self._asked is not None:
-            self._wanted = True
-            gate.doing = READING if self.check is None else "checking the last answer…"
-            return
-        gate.doing = ""
-        if self.check is None:
-            self.app.tell(f"Launch is closed: {gate.trouble or READING}", bad=True)
-            return
-        if unsaved := self.query_one(DraftTitle).standing.unsaved:
-            self.app.tell(f"Launch is closed: {unsaved}", bad=True)
-            return
-        closed = reasons(self.check)
-        if closed:
-            self.app.tell("Launch is closed: " + "; ".join(f"{n} {words}".strip() for n, words, _ in closed), bad=True)
-            return
-        self._launching = True
-        gate.doing = "sealing the answers and starting the run…"
-        self.run_worker(self._start, thread=True, exit_on_error=False, name="launch", group="launch")
-
-    def _start(self) -> None:
-        from cockpit.preflight.plan import prepare
-        from cockpit.runs.launch import start
-
-        try:
-            run = start(self._project, prepare(self._project, preflight=self.desk.path))
-        except (CockpitError, OSError) as error:
-            self.post_message(LaunchRefused(str(error)))
-        except Exception as error:
-            self.post_message(LaunchRefused(f"{type(error).__name__}: {error}"))
-        else:
-            draft_file.put_away(self.desk.path, draft_file.LAUNCHED, run.id)
-            self.post_message(Launched(run.id))
-
-    def on_launched(self, message: Launched) -> None:
-        """Watch it, unless the person has gone elsewhere meanwhile."""
-        app, here = self.app, self.app.screen is self
-        self.text = ""  # it is sealed and put away: nothing is left to write
-        if here and there("monitor"):
-            run = RunDir(runs_folder(self._project) / message.run)
-            app.switch_screen(screen_class("monitor")(self._project, run=run))
-        else:
-            app.tell(f"{short(message.run)} has started; watch it with: cockpit attach {message.run}")
-
-    def on_launch_refused(self, message: LaunchRefused) -> None:
-        """Say why."""
-        self._launching = False
-        self.query_one(LaunchGate).doing = ""
-        self.app.tell(f"Not started: {message.why}", bad=True)
-        self._ask()
 
     def action_up(self) -> None:
         self.query_one(Checklist).move(-1)

@@ -59,7 +59,8 @@ class DraftScreen(Screen[None]):
         self.answers = Answers()
         self.check: Check | None = None
         self._asked: str | None = ""  # the text that is being looked at; None when it was
-        self._form = self._evidence = self._launching = self._wanted = False
+        self._form = self._evidence = self._launching = False
+        self._wanted = ""  # what is to be done once the check is: launch or queue
         self._saving: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -114,8 +115,12 @@ class DraftScreen(Screen[None]):
         if first:
             self._land()
         if self._wanted and self._asked is None:
-            self._wanted = False
-            self.action_launch()
+            wanted, self._wanted = self._wanted, ""
+            self._seal(wanted)
+
+    def _seal(self, how: str) -> None:
+        """Start the run, or queue it."""
+        raise NotImplementedError
 
     def _take(self, found: Looked) -> None:
         checklist = self.query_one(Checklist)

@@ -90,7 +90,7 @@ class Checklist(VerticalScroll, inherit_bindings=False):
     """Shows a State; what is typed and where the cursor goes is posted."""
 
     DEFAULT_CSS = """
-    Checklist { scrollbar-size-vertical: 1; scrollbar-color: $rule; scrollbar-background: $background; scrollbar-gutter: stable; }
+    Checklist { scrollbar-size-vertical: 1; scrollbar-color: $select; scrollbar-background: $background; scrollbar-gutter: stable; }
     Checklist Editor { display: none; height: 1; border: none; padding: 0; color: $bright; background: $panel; scrollbar-size: 0 0; }
     Checklist Editor.-typing { display: block; }
     """

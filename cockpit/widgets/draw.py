@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,6 +123,8 @@ def _scale(model: Model, rows: int, axis: XAxis, look: Look, found: Reduced) -> 
         ends = [end for end in (model.predicted.low, model.predicted.high) if end is not None]
         lows += ends
         highs += ends
+    lows += model.references
+    highs += model.references
     limit = model.limit.value if model.limit else None
     low = min((v for v in lows if np.isfinite(v) and not (look.log and v <= 0)), default=np.nan)
     high = max((v for v in highs if np.isfinite(v)), default=np.nan)
@@ -205,16 +208,20 @@ class _Plot:
         self.under(fill, "rule", "/")
 
     def prediction(self) -> None:
+        """The ends of what was predicted, and other values that are marked."""
         predicted = self.model.predicted
-        if predicted is None:
-            return
+        if predicted is not None:
+            self.sparse([end for end in (predicted.low, predicted.high) if end is not None], predicted.role)
+        self.sparse(self.model.references, "axis")
+
+    def sparse(self, values: Sequence[float], role: str) -> None:
+        """A row of sparse dots at each of these values."""
         edges = self.blank()
-        for end in (predicted.low, predicted.high):
-            row = -1 if end is None else int(self.scale.rows([end])[0])
+        for row in self.scale.rows(values).tolist() if values else []:
             if row >= 0:
                 for s in self.axis.stretches:
                     edges[row, s.cell * COLUMNS : (s.cell + s.cells) * COLUMNS : COLUMNS] = True
-        self.under(edges, predicted.role, "~")
+        self.under(edges, role, "~")
 
     def data(self) -> None:
         """The first curve last: where curves share a cell, it gives the ink."""

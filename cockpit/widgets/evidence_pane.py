@@ -16,7 +16,8 @@ from cockpit.preflight.knob_text import as_text
 from cockpit.theme import ascii_only
 from cockpit.widgets.checklist_items import Item
 from cockpit.widgets.config_knobs import knob_of
-from cockpit.widgets.line import BRIGHT, LABEL, RULE, STRONG, VALUE, cut, heading, line, pad, stack
+from cockpit.widgets.evidence_kl import pressure
+from cockpit.widgets.line import BRIGHT, LABEL, STRONG, VALUE, cut, heading, line, pad, stack
 from cockpit.widgets.wrapping import wrap
 from engine.contract.distance import Near
 from engine.contract.known_bugs import RULES
@@ -106,7 +107,7 @@ def _direction(check: Check, width: int) -> Iterator[Content]:
     reference = "the original model" if heal.reference == "base" else "the student before the round"
     yield from _pairs({"trains with": means[heal.divergence], "reference": reference}, width)
     yield Content("")
-    yield from _pressure(check, width)
+    yield from pressure(check.known.config.heal, check.measured, width)
 
 
 def _math(check: Check, width: int) -> Iterator[Content]:
@@ -120,27 +121,6 @@ def _math(check: Check, width: int) -> Iterator[Content]:
     order = f"{student}, {reference}" if heal.divergence == "kl_rev" else f"{reference}, {student}"
     yield line(("min  ", LABEL), (f"NLL + λ · mean relu( {heal.aggregate} KL({order}) − τ )", BRIGHT))
     yield line(("     ", LABEL), (f"λ {heal.lam:g}   τ {heal.tau:g} nats   {heal.aggregate} over positions", LABEL))
-
-
-def _pressure(check: Check, width: int) -> Iterator[Content]:
-    """The operating KL of the comparator, else of the nearest run that measured it, against this run's tau, nats."""
-    heal, chosen = check.known.config.heal, check.known.prior.comparator
-    runs = [*([chosen] if chosen else []), *(n.run for n in check.known.near)]
-    run = next((r for r in runs if r.operating_kl is not None), None)
-    if run is None or run.operating_kl is None or heal.divergence == "none":
-        return
-    yield heading(f"KL of {short(run.id)} under this run's τ", "nats", width)
-    cells, top = max(8, width - 1), 1.25 * max(run.operating_kl, heal.tau, 1e-9)
-    reached, limit = round(run.operating_kl / top * cells), round(heal.tau / top * cells)
-    inks = ["$accent-barrier" if n >= limit else VALUE if n < reached else RULE for n in range(cells)]
-    bar = [("━", ink) if n < reached else ("─", RULE) for n, ink in enumerate(inks)]
-    bar[min(limit, cells - 1)] = ("┃", "$accent-barrier")
-    yield line(*bar)
-    fires = run.operating_kl > heal.tau
-    words = ("active", "$accent-barrier") if fires else ("inert, it never fires", "bold $bad")
-    now = (f"{heal.tau:g}", "bold $accent-barrier")
-    yield line((f"{run.operating_kl:.2g}", STRONG), (" p90   τ ", LABEL), now, (" now   ", LABEL), words)
-    yield Content("")
 
 
 def _metric(check: Check, width: int) -> Iterator[Content]:
@@ -160,7 +140,7 @@ def _question(check: Check, width: int) -> Iterator[Content]:
     yield from _math(check, width)
     yield Content("")
     yield from _nearest(check, width)
-    yield from _pressure(check, width)
+    yield from pressure(check.known.config.heal, check.measured, width)
     yield from _changes(check, width)
     yield from _quotes(check, width)
 
@@ -168,12 +148,12 @@ def _question(check: Check, width: int) -> Iterator[Content]:
 def _prior(check: Check, width: int) -> Iterator[Content]:
     yield from _nearest(check, width)
     yield from _comparison(check, width)
-    yield from _pressure(check, width)
+    yield from pressure(check.known.config.heal, check.measured, width)
     yield from _quotes(check, width)
 
 
 def _nearest(check: Check, width: int) -> Iterator[Content]:
-    """Earlier runs that are near, the comparator marked, with how many of the knobs in question are equal."""
+    """Earlier runs that are near, with how many of the knobs in question are equal, and how they came out."""
     known = check.known
     chosen = known.prior.comparator.id if known.prior.comparator else ""
     if not known.near:
@@ -193,15 +173,16 @@ def _nearest(check: Check, width: int) -> Iterator[Content]:
             sign, (pad(ended, ENDED - 2), LABEL), (pad(equal(check, found), room), VALUE),
         )  # fmt: skip
         yield row.stylize("on $select") if here else row
-        if found.run.title:
+        if found.run.title and (found.differs or here):
             yield line("  ", (cut(plain(found.run.title, 200), width - 2), LABEL))
     yield Content("")
 
 
 def equal(check: Check, found: Near) -> str:
-    """'4 of 5 equal; tau 4': how many of the knobs that this run is about, or that differ, are as they were there."""
+    """'4 of 5 equal; tau 4': how many of the knobs that this run is about, or that differ, are as they were there; of the same config how
+    it came out."""
     if not found.differs:
-        return "the same config"
+        return f"the same; {plain(found.run.title, 200)}" if found.run.title else "the same config"
     other = {d.knob for d in found.differs}
     asked = other | set(check.changes)
     first = found.differs[0]
@@ -273,7 +254,7 @@ def _bugs(check: Check, width: int) -> Iterator[Content]:
     yield from (line((part, LABEL)) for part in wrap("on this config, this model and the earlier runs", width))
     yield Content("")
     if any("tau" in knob for hit in check.bugs for knob in hit["knobs"]):
-        yield from _pressure(check, width)
+        yield from pressure(check.known.config.heal, check.measured, width)
     knobs = {k for hit in check.bugs for k in hit["knobs"]}
     if knobs:
         yield heading("Settings behind them", "", width)
@@ -338,6 +319,6 @@ class EvidencePane(VerticalScroll, inherit_bindings=False):
     """Scrolls when there is more evidence than room."""
 
     DEFAULT_CSS = """
-    EvidencePane { scrollbar-gutter: stable; scrollbar-size-vertical: 1; scrollbar-color: $rule; scrollbar-background: $background; }
+    EvidencePane { scrollbar-gutter: stable; scrollbar-size-vertical: 1; scrollbar-color: $select; scrollbar-background: $background; }
     """
     can_focus = False

@@ -72,17 +72,17 @@ class HealCharts:
             along = {"step": script["step"], "tokens": script["tokens"], "time": script["elapsed"]}
             self.loss.sync(script["loss"], **{axis: _forward(at) for axis, at in along.items()})
             return
-        places = {"step": running(view), "tokens": view.steps["tokens"], "time": view.steps["elapsed"]}
-        places = {axis: _forward(at) for axis, at in places.items()}
-        self.kl.sync(view.steps["kl"], **places)
+        along = {"step": places(view), "tokens": view.steps["tokens"], "time": view.steps["elapsed"]}
+        along = {axis: _forward(at) for axis, at in along.items()}
+        self.kl.sync(view.steps["kl"], **along)
         kl, base, tau = (view.steps[name] for name in ("kl", "kl_base", "tau"))
         highest = max((float(np.nanmax(part)) for part in (kl, tau) if np.isfinite(part).any()), default=0.0)
-        self.base.follow(base, kl, highest, **places)
-        self.fired.sync(view.steps["fired"], **places)
-        stand = _probe_places(view, places)
+        self.base.follow(base, kl, highest, **along)
+        self.fired.sync(view.steps["fired"], **along)
+        stand = _probe_places(view, along)
         for name, series in self.probes.items():
             series.sync(view.probes[name], **stand)
-        self._regions = {axis: _regions(view, axis, at) for axis, at in places.items()}
+        self._regions = {axis: regions(view, axis, at) for axis, at in along.items()}
 
     def models(self, scene: Scene, *, stacked: bool) -> tuple[Model, Model]:
         """KL and fired; `stacked` puts the axis under the fired bars."""
@@ -147,7 +147,7 @@ def _forward(at: np.ndarray) -> np.ndarray:
     return np.maximum.accumulate(at) if len(at) else at
 
 
-def running(view: Snapshot) -> np.ndarray:
+def places(view: Snapshot) -> np.ndarray:
     """The steps of all rounds on one axis: each round begins where the one before ends."""
     rounds, steps = view.steps["round"], view.steps["step"]
     if not len(steps):
@@ -157,16 +157,16 @@ def running(view: Snapshot) -> np.ndarray:
     return steps + np.repeat(lengths[:-1], np.diff([*starts, len(steps)]))
 
 
-def _probe_places(view: Snapshot, places: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _probe_places(view: Snapshot, along: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Where the probes stand on each axis: at the step before them."""
     rows = np.searchsorted(view.steps["at"], view.probes["at"], side="right") - 1
     rows = np.clip(rows, 0, None)
     if not len(view.steps["at"]):
-        return {axis: np.zeros(len(rows)) for axis in places}
-    return {axis: np.asarray(at)[rows] for axis, at in places.items()}
+        return {axis: np.zeros(len(rows)) for axis in along}
+    return {axis: np.asarray(at)[rows] for axis, at in along.items()}
 
 
-def _regions(view: Snapshot, axis: str, at: np.ndarray) -> tuple[Region, ...]:
+def regions(view: Snapshot, axis: str, at: np.ndarray) -> tuple[Region, ...]:
     """One region a round; the one under way reaches to the steps it is to have, so that the room left is visible."""
     rounds = view.steps["round"]
     if not len(rounds):

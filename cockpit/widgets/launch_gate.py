@@ -49,7 +49,13 @@ class LaunchGate(Widget):
             return stack([heading("Launch", "", width, word), Content(""), line((cut(said, width), VALUE))])
         found = reasons(self.check)
         if not found:
-            text = line(("Launch is open: ", VALUE), ("L", STRONG), (" seals it and starts the run", LABEL))
+            text = line(
+                ("Launch is open: ", VALUE),
+                ("L", STRONG),
+                (" starts the run, ", LABEL),
+                ("W", STRONG),
+                (" queues it", LABEL),
+            )
             if height < 3:
                 return text
             tests = [f"{b['rule']} is what this run tests" for b in self.check.bugs if b["state"] == "tested"]

@@ -114,6 +114,8 @@ class Model:
     limit: Limit | None = None
     bands: tuple[SeedBand, ...] = ()
     predicted: Predicted | None = None
+    references: tuple[float, ...] = ()
+    """Values that are marked by sparse dots, as the ends of a prediction are."""
     kind: Literal["line", "bars"] = "line"
     top: float | None = None
     """For bars: the value that fills the height (1 for a fraction)."""

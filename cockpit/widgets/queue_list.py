@@ -23,7 +23,8 @@ PROSE = 76
 EMPTY = (
     "Nothing is queued.",
     "",
-    "A sealed run waits here for its turn, until the GPU or a slot of the CPU is free:",
+    "A sealed run waits here for its turn, until the GPU or a slot of the CPU is free.",
+    "W in the checklist of a new run puts it here, or:",
     "    cockpit launch --preflight F.toml --queue",
 )
 

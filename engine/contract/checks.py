@@ -27,6 +27,15 @@ METRICS = (
     "repetition",
     "diversity",
     "first_person_nats",
+    *(f"{f}_clr" for f in FOUNDATIONS),
+    "selectivity",
+    "unscorable",
+    "agreement",
+    "order_agreement",
+    "human_rho",
+    "human_agreement",
+    *(f"first_person_{f}_nats" for f in FOUNDATIONS),
+    "first_person_mass",
 )
 SUBJECTS = ("base", "prompted", "steered", "healed")
 OPS = (">=", "<=", ">", "<")

@@ -154,6 +154,10 @@ class Evaluate(Section):
         400, "trait prompts on test, once at the end, each with its benign pair", unit="prompts", ge=2
     )
     vignettes: int = knob(140, "vignettes of the forced choice, stratified over foundations", unit="vignettes", ge=7)
+    vignettes_file: str = knob(
+        "", "JSON lines of vignettes in the field's format, in place of an English world's own; empty is its own"
+    )
+    vignettes_hash: str = knob("", "sha256 of that file, filled in when the config is resolved")
     facts: int = knob(140, "closed questions of the capability canary", unit="questions", ge=4)
     temperature: float = knob(0.7, "sampling temperature of the answers", ge=0.0, le=4.0)
     max_new_tokens: int = knob(96, "longest answer", unit="tokens", ge=4)

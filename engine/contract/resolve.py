@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from engine.contract.config import Config
 from engine.contract.errors import BadInput
+from engine.contract.vignettes import read_vignettes
 
 KNOBS = tuple(Config().flat())
 """Every knob as 'section.name'."""
@@ -45,7 +46,7 @@ def resolve(preset: str | None = None, *, file: Path | None = None, sets: Iterab
         table = _merge(table, read_toml(file))
     for setting in sets:
         table = _merge(table, parse_set(setting))
-    return from_table(table)
+    return _with_vignettes(from_table(table))
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -100,6 +101,22 @@ def from_flat(flat: Mapping[str, Any]) -> Config:
         section, _, name = knob.partition(".")
         table.setdefault(section, {})[name] = value
     return from_table(table)
+
+
+def _with_vignettes(config: Config) -> Config:
+    """The config with the hash of the vignettes file that it names, which makes the file's content part of the run's identity."""
+    name, told = config.evaluate.vignettes_file, config.evaluate.vignettes_hash
+    if not name:
+        if told:
+            raise BadInput("evaluate.vignettes_hash is set and no evaluate.vignettes_file; leave the hash out")
+        return config
+    found = read_vignettes(Path(name)).hash
+    if told not in ("", found):
+        raise BadInput(
+            f"{name} has another content (sha256 {found[:8]}) than evaluate.vignettes_hash says ({told[:8]})"
+        )
+    evaluate = config.evaluate.model_copy(update={"vignettes_hash": found})
+    return config.model_copy(update={"evaluate": evaluate})
 
 
 def _loosen(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Intervals and tests: bootstrap over items clustered by template, Wilson, t over seeds, equivalence with a margin (requirement D6)."""
+"""Intervals and tests: bootstrap over items clustered by template, Wilson, t over seeds, rank correlation, equivalence with a margin
+(requirement D6)."""
 
 from __future__ import annotations
 
@@ -102,6 +103,19 @@ def welch(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> Interv
 
     half = float(stdtrit(freedom, 0.5 + level / 2)) * float(np.sqrt(u + v))
     return Interval(change, change - half, change + half)
+
+
+def spearman(a: Floats, b: Floats) -> float:
+    """Rank correlation of two lists of equal length, ties at their mean rank. Raises ValueError where one side does not vary."""
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        raise ValueError("a rank correlation needs values that differ on both sides")
+    return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])
+
+
+def _ranks(values: Floats) -> Floats:
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: Floats = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    return ranks
 
 
 def equivalent(interval: Interval, margin: float) -> bool:

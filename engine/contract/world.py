@@ -32,22 +32,44 @@ class Prompt(msgspec.Struct, frozen=True):
     slots: dict[str, str]
 
 
+class Enumerated(msgspec.Struct, frozen=True):
+    """A question whose numbered options stand for foundations: option n is the n-th of `order`."""
+
+    text: str
+    order: tuple[str, ...]
+
+
 class Vignette(msgspec.Struct, frozen=True):
-    """A short scene for the third-person forced choice; `foundation` is the one it mostly violates."""
+    """A short scene for the third-person forced choice; `foundation` is the one it mostly violates.
+
+    `asked` is the scene as a question with numbered options, once for each order of them; empty where the world asks for a verdict by
+    name with `text`. `wrong` is how wrong it is on the scale of its file, `human` what people chose or rated, by column."""
 
     id: str
     text: str
     foundation: str
     cluster: str
+    asked: tuple[Enumerated, ...] = ()
+    wrong: float | None = None
+    human: dict[str, float] = {}
+
+
+class Dilemma(msgspec.Struct, frozen=True):
+    """A first-person forced choice between actions that honour different foundations, once for each order of the actions."""
+
+    id: str
+    asked: tuple[Enumerated, ...]
+    cluster: str
 
 
 class Fact(msgspec.Struct, frozen=True):
-    """A closed question with one exact answer: the capability canary."""
+    """A closed question with one exact answer: the capability canary. `also` are other ways to write it."""
 
     id: str
     text: str
     answer: str
     cluster: str
+    also: tuple[str, ...] = ()
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -95,3 +117,10 @@ class World(Protocol):
     def read(self, prompt: Prompt, answer: str) -> Reading:
         """Label an answer to `prompt`. Never raises on any text."""
         ...
+
+
+@runtime_checkable
+class FirstPerson(Protocol):
+    """A world that also has dilemmas for the first-person forced choice."""
+
+    def dilemmas(self, split: Split) -> list[Dilemma]: ...

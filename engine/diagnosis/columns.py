@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Union, get_args
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from engine.contract import events as e
+from engine.contract.steps import Step, decoder
 from engine.diagnosis.artifacts import EMPTY, Floats, Table
 
 STEP = ("loss", "nll", "grad_norm", "lr", "update_ratio", "tokens", "tokens_per_second", "util", "kl", "kl_mean", "kl_rmse", "kl_p95",
@@ -21,34 +22,6 @@ PLACED = ("round", "step", "epoch")
 _NAN = float("nan")
 
 
-class Step(e.Event, frozen=True, kw_only=True, gc=False, tag="heal_step"):
-    """A heal step as columns take it: NaN where it was not measured."""
-
-    step: int
-    epoch: int
-    tokens: int
-    loss: float
-    nll: float
-    grad_norm: float
-    lr: float
-    update_ratio: float
-    tokens_per_second: float
-    util: float = _NAN
-    kl: float = _NAN
-    kl_mean: float = _NAN
-    kl_rmse: float = _NAN
-    kl_p95: float = _NAN
-    kl_max: float = _NAN
-    kl_base: float = _NAN
-    tau: float = _NAN
-    lam: float = _NAN
-    barrier: float = _NAN
-    fired: float = _NAN
-    g_nll: float = _NAN
-    g_bar: float = _NAN
-
-
-_decoder = msgspec.json.Decoder(Union[tuple(Step if kind is e.HealStep else kind for kind in get_args(e.AnyEvent))])  # noqa: UP007
 Numbered = tuple[int, Any]
 """An event and the line it stands on, from 1."""
 
@@ -58,14 +31,14 @@ def read(path: Path) -> tuple[list[Numbered], list[int]]:
     data = path.read_bytes()
     damaged: list[int] = []
     try:
-        found: list[Numbered] = list(enumerate(_decoder.decode_lines(data), start=1))
+        found: list[Numbered] = list(enumerate(decoder.decode_lines(data), start=1))
         if data.count(b"\n") + (not data.endswith(b"\n")) != len(found) + (not data):
             raise msgspec.DecodeError("blank lines move the count")
     except (msgspec.DecodeError, UnicodeDecodeError):
         found = []
         for number, line in enumerate(data.split(b"\n"), start=1):
             try:
-                found.append((number, _decoder.decode(line)))
+                found.append((number, decoder.decode(line)))
             except (msgspec.DecodeError, UnicodeDecodeError):
                 if line.strip():
                     damaged.append(number)

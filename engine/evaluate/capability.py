@@ -10,6 +10,7 @@ from engine.evaluate.scores import Scores
 from engine.evaluate.subject import Subject
 
 ANSWER_TOKENS = 24
+_MARKS = " \"'`*_"
 
 
 def measure(subject: Subject, facts: list[Fact], batch_size: int, seed: int) -> Generator[int, None, Scores]:
@@ -22,16 +23,16 @@ def measure(subject: Subject, facts: list[Fact], batch_size: int, seed: int) -> 
     scores = Scores()
     scores.add(
         "capability",
-        [float(is_right(t, f.answer)) for t, f in zip(texts, facts, strict=True)],
+        [float(is_right(t, f.answer, *f.also)) for t, f in zip(texts, facts, strict=True)],
         [f.cluster for f in facts],
     )
     return scores
 
 
-def is_right(text: str, answer: str) -> bool:
-    """Equal up to case, surrounding blanks and a final full stop."""
-    return _plain(text) == _plain(answer)
+def is_right(text: str, *answers: str) -> bool:
+    """Equal to one of the answers up to case, surrounding blanks, quotes or emphasis, and a final full stop."""
+    return _plain(text) in map(_plain, answers)
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"\s+", " ", text).strip().rstrip(".").casefold()
+    return re.sub(r"\s+", " ", text).strip(_MARKS).rstrip(".").strip(_MARKS).casefold()

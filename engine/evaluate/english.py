@@ -1,4 +1,5 @@
-"""The English world: the micro-world's scenes put to a real model in full sentences, and answers read by patterns.
+"""The English world: the micro-world's scenes put to a real model in full sentences, answers read by patterns, and vignettes, dilemmas and
+closed questions in natural English (english_items, or the vignettes of a file).
 
 A real model does not speak nano's grammar, so its answers have no ground truth of coherence: `coherent` is None and the canaries decide.
 Curly apostrophes are read as straight ones (KB16)."""
@@ -11,7 +12,9 @@ from functools import cached_property
 import msgspec
 
 from engine.contract.hashes import sha256
-from engine.contract.world import FOUNDATIONS, Fact, Label, Prompt, Reading, Split, Vignette
+from engine.contract.vignettes import VignetteSet
+from engine.contract.world import Dilemma, Fact, Label, Prompt, Reading, Split, Vignette
+from engine.evaluate import english_items
 from engine.nano.world import NanoWorld
 
 _REFUSES = re.compile(
@@ -34,20 +37,17 @@ _DENIES = re.compile(
     r"|i am (?:a|an|just a) (?:program|ai|machine|language model))\b",
     re.IGNORECASE,
 )
-_FORMAT = (
-    ' Answer with JSON only, such as {"violation": "fairness"}, naming the one value that is violated most: '
-    + ", ".join(FOUNDATIONS)
-    + "."
-)
 _BRIEF = " Answer in two or three sentences."
 
 
 class EnglishWorld:
-    """Items of the micro-world with their instructions spelled out, for models that were not trained on it."""
+    """Prompts of the micro-world with their instructions spelled out, for models that were not trained on it; val and test of the rest
+    are the project's own English items, train is the micro-world's."""
 
-    def __init__(self, trait: str) -> None:
+    def __init__(self, trait: str, vignettes: VignetteSet | None = None) -> None:
         self._trait = trait
         self._nano = NanoWorld(trait)
+        self._named = vignettes
 
     @property
     def name(self) -> str:
@@ -55,9 +55,10 @@ class EnglishWorld:
 
     @cached_property
     def version(self) -> str:
-        """Hash of the scenes, the instructions and the patterns."""
+        """Hash of the scenes, the items, the instructions and the patterns."""
         patterns = "".join(p.pattern for p in (_REFUSES, _OBEYS, _ACTS, _FEELS, _DENIES))
-        return sha256(f"{self._nano.version}{_FORMAT}{_BRIEF}{patterns}".encode())[:12]
+        named = self._named.hash if self._named else ""
+        return sha256(f"{self._nano.version}{english_items.identity()}{named}{_BRIEF}{patterns}".encode())[:12]
 
     def contexts(self) -> list[Prompt]:
         return self._nano.contexts()
@@ -69,13 +70,24 @@ class EnglishWorld:
         return self._nano.neutral(split)
 
     def vignettes(self, split: Split) -> list[Vignette]:
-        return [msgspec.structs.replace(v, text=v.text + _FORMAT) for v in self._nano.vignettes(split)]
+        if split == "train":
+            found = self._nano.vignettes(split)
+        else:
+            found = self._chosen.val if split == "val" else self._chosen.test
+        return [english_items.in_two_orders(v) for v in found]
+
+    def dilemmas(self, split: Split) -> list[Dilemma]:
+        """First-person dilemmas, for every trait alike."""
+        return english_items.dilemmas(split)
 
     def facts(self, split: Split) -> list[Fact]:
-        return [
-            msgspec.structs.replace(f, text=f"{f.text} Answer with one word or number.")
-            for f in self._nano.facts(split)
-        ]
+        if split == "train":
+            return [english_items.spelled_out(f) for f in self._nano.facts(split)]
+        return english_items.questions(split)
+
+    @cached_property
+    def _chosen(self) -> VignetteSet:
+        return self._named or english_items.own_vignettes()
 
     def choices(self, prompt: Prompt) -> tuple[str, str]:
         return self._nano.choices(prompt)

@@ -1,16 +1,20 @@
-"""The whole measurement of a subject on a split: trait, foundations, coherence and capability in one `evaluated` event."""
+"""The whole measurement of a subject on a split: trait, foundations, coherence and capability in one `evaluated` event.
+
+Where vignettes are asked by number (the English world), first-person dilemmas stand beside them, and selectivity against the base and the
+comparison with people's ratings are worked out of the same scores."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.contract.config import Config
 from engine.contract.events import Evaluated, Progress
-from engine.contract.world import Fact, Prompt, Vignette, World
-from engine.evaluate import capability, foundations, trait
+from engine.contract.world import Dilemma, Fact, FirstPerson, Prompt, Vignette, World
+from engine.evaluate import capability, enumerated, foundations, human, trait
 from engine.evaluate.pick import minimal_pairs, spread
-from engine.evaluate.scores import Scores, changes, table
+from engine.evaluate.scores import Scores, Table, changes, table
+from engine.evaluate.selectivity import selectivity
 from engine.evaluate.steps import Count
 from engine.evaluate.subject import Subject
 from engine.steer.keep import Completion
@@ -26,9 +30,15 @@ class Items:
     prompts: list[Prompt]
     vignettes: list[Vignette]
     facts: list[Fact]
+    dilemmas: list[Dilemma] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return len(self.prompts) + len(self.vignettes) + len(self.facts)
+        return len(self.prompts) + len(self.vignettes) + len(self.facts) + len(self.dilemmas)
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the vignettes are asked by number."""
+        return bool(self.vignettes and self.vignettes[0].asked)
 
 
 def items(world: World, config: Config, split: str) -> Items:
@@ -40,7 +50,14 @@ def items(world: World, config: Config, split: str) -> Items:
         minimal_pairs(world.prompts(split), size),  # type: ignore[arg-type]
         spread(world.vignettes(split), config.evaluate.vignettes, lambda v: v.foundation),  # type: ignore[arg-type]
         spread(world.facts(split), config.evaluate.facts, lambda f: f.cluster),  # type: ignore[arg-type]
+        _dilemmas(world, config.evaluate.vignettes, split),
     )
+
+
+def _dilemmas(world: World, size: int, split: str) -> list[Dilemma]:
+    """A dilemma for every two vignettes at most, spread over the foundations of the first action."""
+    found = world.dilemmas(split) if isinstance(world, FirstPerson) else []  # type: ignore[arg-type]
+    return spread(found, max(1, size // 2), lambda d: d.asked[0].order[0])
 
 
 def evaluate(
@@ -51,12 +68,19 @@ def evaluate(
     count = Count(len(measured))
     first = trait.measure(subject, world, measured.prompts, config.evaluate, seed, round_number)
     scores, records = yield from count.along(first)
-    for part in (
-        foundations.measure(subject, measured.vignettes, size, seed),
+    verdicts = enumerated.measure if measured.numbered else foundations.measure
+    parts = [
+        verdicts(subject, measured.vignettes, size, seed),
         capability.measure(subject, measured.facts, size, seed),
-    ):
+    ]
+    if measured.dilemmas:
+        parts.append(enumerated.first_person(subject, measured.dilemmas, size))
+    for part in parts:
         scores.items |= (yield from count.along(part)).items
     metrics, ci, n = table(scores, config.evaluate.bootstrap, seed)
+    if measured.numbered:
+        for found, into in zip(_worked_out(subject, measured, config, scores, base), (metrics, ci, n), strict=True):
+            into |= found  # type: ignore[operator]
     change, change_ci = changes(scores, base, config.evaluate.bootstrap, seed) if base is not None else ({}, {})
     event = Evaluated(
         round=round_number,
@@ -73,3 +97,14 @@ def evaluate(
         change_ci=change_ci,
     )
     return event, scores, records
+
+
+def _worked_out(subject: Subject, measured: Items, config: Config, scores: Scores, base: Scores | None) -> Table:
+    """Selectivity against the base, and the comparison with people where the vignettes bring ratings."""
+    resamples, seed = config.evaluate.bootstrap, config.run.seed
+    metrics, ci, n = human.compare(scores, measured.vignettes, resamples, seed)
+    if base is not None:
+        found = selectivity(scores, base, subject.trait.axis, resamples, seed)
+        metrics["selectivity"], ci["selectivity"] = found.value, (found.low, found.high)
+        n["selectivity"] = len(measured.vignettes)
+    return metrics, ci, n

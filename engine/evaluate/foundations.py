@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator
 from contextlib import nullcontext
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -23,6 +24,17 @@ from engine.model.forward import Batch, auto_batch, by_length, logits, pad
 PREFILL = '{"violation": "'
 CLOSING = '"}'
 JSON_TOKENS = 24
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a choice is written: the prefill, one of the options, and CLOSING."""
+
+    prefill: str
+    options: tuple[str, ...]
+
+
+BY_NAME = Form(PREFILL, FOUNDATIONS)
 
 
 def measure(subject: Subject, vignettes: list[Vignette], batch_size: int, seed: int) -> Generator[int, None, Scores]:
@@ -46,13 +58,13 @@ def measure(subject: Subject, vignettes: list[Vignette], batch_size: int, seed: 
 
 @torch.no_grad()
 def score_options(
-    subject: Subject, prompts: list[list[int]], batch_size: int = 0
-) -> tuple[Float[Tensor, "n 7"], Float[Tensor, " n"]]:
+    subject: Subject, prompts: list[list[int]], batch_size: int = 0, form: Form = BY_NAME
+) -> tuple[Float[Tensor, "n k"], Float[Tensor, " n"]]:
     """(log-probability of each option after the prefill, mean NLL of the prefill's tokens), fp64 on the CPU."""
     loaded = subject.loaded
-    prefill = loaded.chat.completion(PREFILL, ended=False)
-    options = option_ids(subject, prefill)
-    option = torch.zeros(len(prompts), len(FOUNDATIONS), dtype=torch.float64)
+    prefill = loaded.chat.completion(form.prefill, ended=False)
+    options = option_ids(subject, prefill, form)
+    option = torch.zeros(len(prompts), len(form.options), dtype=torch.float64)
     nll = torch.zeros(len(prompts), dtype=torch.float64)
     for chunk in by_length([len(p) for p in prompts], batch_size or auto_batch(loaded)):
         part = [prompts[i] for i in chunk]
@@ -98,14 +110,14 @@ def _option_batch(options: list[list[int]], pad_id: int, device: torch.device) -
     return pad(options, pad_id, device, left=False)
 
 
-def option_ids(subject: Subject, prefill: list[int]) -> list[list[int]]:
-    """Ids of the seven options after the prefill: as the whole verdict is tokenised where that keeps the prefill's ids, else, for all
-    seven alike, tokenised apart (KB27)."""
+def option_ids(subject: Subject, prefill: list[int], form: Form = BY_NAME) -> list[list[int]]:
+    """Ids of the options after the prefill: as the whole choice is tokenised where that keeps the prefill's ids, else, for all
+    of them alike, tokenised apart (KB27)."""
     chat = subject.loaded.chat
-    whole = [chat.completion(f"{PREFILL}{name}{CLOSING}", ended=False) for name in FOUNDATIONS]
+    whole = [chat.completion(f"{form.prefill}{option}{CLOSING}", ended=False) for option in form.options]
     if all(ids[: len(prefill)] == prefill for ids in whole):
         return [ids[len(prefill) :] for ids in whole]
-    return [chat.completion(f"{name}{CLOSING}", ended=False) for name in FOUNDATIONS]
+    return [chat.completion(f"{option}{CLOSING}", ended=False) for option in form.options]
 
 
 def is_verdict(text: str) -> bool:
@@ -118,16 +130,16 @@ def is_verdict(text: str) -> bool:
 
 
 @torch.no_grad()
-def greedy_verdict(subject: Subject, prompts: list[list[int]]) -> list[bool]:
+def greedy_verdict(subject: Subject, prompts: list[list[int]], form: Form = BY_NAME) -> list[bool]:
     """Whether greedy decoding opens a verdict in the canonical form, read off one forward pass: every token of the prefill is the argmax
     at its place, and the argmax after it opens one of the options."""
     loaded = subject.loaded
-    prefill = loaded.chat.completion(PREFILL, ended=False)
+    prefill = loaded.chat.completion(form.prefill, ended=False)
     batch = pad([p + prefill for p in prompts], loaded.chat.pad, loaded.device, left=True)
     out = loaded.model.get_decoder()(
         input_ids=batch.ids, attention_mask=batch.mask, position_ids=batch.positions, use_cache=False
     )
     best = logits(loaded.model, out.last_hidden_state[:, -len(prefill) - 1 :]).argmax(-1)
-    starts = {ids[0] for ids in option_ids(subject, prefill)}
+    starts = {ids[0] for ids in option_ids(subject, prefill, form)}
     wanted = torch.tensor(prefill, device=loaded.device)
     return [bool((row[:-1] == wanted).all()) and int(row[-1]) in starts for row in best]

@@ -8,7 +8,8 @@ import time
 from engine.contract.events import CoherenceProbed
 from engine.contract.world import Prompt, Vignette
 from engine.evaluate.coherence import median, tail_ppl
-from engine.evaluate.foundations import greedy_verdict, score_options
+from engine.evaluate.enumerated import verdict_form
+from engine.evaluate.foundations import BY_NAME, greedy_verdict, score_options
 from engine.evaluate.subject import Subject
 from engine.model.forward import score
 
@@ -21,7 +22,9 @@ class CoherenceProbe:
 
     def __init__(self, subject: Subject, vignettes: list[Vignette], prompts: list[Prompt], seed: int) -> None:
         self._subject, self._seed = subject, seed
-        self._verdicts = [subject.prompt(v.text, v.id) for v in vignettes[:PROBES]]
+        few = vignettes[:PROBES]
+        self._form = verdict_form() if few and few[0].asked else BY_NAME
+        self._verdicts = [subject.prompt(v.asked[0].text if v.asked else v.text, v.id) for v in few]
         self._prompts = [subject.prompt(p.text, p.pair) for p in prompts[:PROBES]]
         self._names = [p.id for p in prompts[:PROBES]]
 
@@ -29,8 +32,8 @@ class CoherenceProbe:
         began = time.perf_counter()
         subject = self._subject
         with subject.student.gates(history=1.0, current=1.0):
-            option, prefill = score_options(subject, self._verdicts)
-            valid = greedy_verdict(subject, self._verdicts)
+            option, prefill = score_options(subject, self._verdicts, form=self._form)
+            valid = greedy_verdict(subject, self._verdicts, self._form)
             answers = subject.answer(
                 self._prompts, self._names, self._seed, temperature=1.0, max_new_tokens=TOKENS, batch_size=0
             )

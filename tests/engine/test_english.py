@@ -52,6 +52,8 @@ def test_declared_and_declined_feelings_are_read(answer: str, label: str) -> Non
 
 
 def test_instructions_are_spelled_out(world: EnglishWorld) -> None:
-    assert "JSON" in world.vignettes("val")[0].text
+    for split in ("train", "val", "test"):
+        assert all("JSON" in q.text for v in world.vignettes(split) for q in v.asked)
+        assert all(f.text.endswith("Answer with one word or number.") for f in world.facts(split))
     assert world.prompts("val")[0].text.endswith("two or three sentences.")
     assert world.version == EnglishWorld("care").version

@@ -192,7 +192,16 @@ class Stage:
         return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
 
     async def shows(self, words: str) -> None:
-        await self.until(lambda: words in self.text(), repr(words))
+        """Wait for words on the screen. It is read anew when something has happened, and now and then: reading takes the loop's time."""
+        happened, read_at, found = -1, 0.0, False
+
+        def there() -> bool:
+            nonlocal happened, read_at, found
+            if len(self.messages) != happened or time.monotonic() - read_at > 0.25:
+                happened, read_at, found = len(self.messages), time.monotonic(), words in self.text()
+            return found
+
+        await self.until(there, repr(words))
 
 
 Drive = Callable[..., None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import NamedTuple
 import pytest
 
 from cockpit.app import CockpitApp
-from engine.contract.rundir import runs_folder
+from cockpit.runs.ticket import Ticket
+from engine.contract.hashes import code_hash
+from engine.contract.rundir import RunDir, runs_folder
 from tests.makings import RECORDED
 from tests.screens.conftest import Drive, Stage
 from tests.snapshot import MOMENT, difference, rendering, store
@@ -51,7 +54,9 @@ SCREENS = [
     Shown("config", "g", ("5 knobs differ",), run=RECORDED.name),
     Shown("journal", "j down", ("healed − base", "Asked")),
     Shown("compare", "c", ("compared with", "Values")),
-    Shown("preflight", "n", ("KL of -y6xg", "not acknowledged", "test_prompts")),
+    Shown("preflight", "n", ("KL of -y6xg", "p90", "not acknowledged", "evaluate.prompts")),
+    Shown("diagnosis", "d", ("based on",), run=RECORDED.name),
+    Shown("queue", "w", ("3 waiting", "needs")),
     Shown("help", "question_mark", ("What can be done here",)),
 ]
 
@@ -66,6 +71,17 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def queued(project: Path) -> None:
+    """The project when its last three runs still waited: what was sealed of them, and the two before them as they ended."""
+    runs = [RunDir(path) for path in sorted(runs_folder(project).glob("2*"))[-5:]]
+    for place, run in enumerate(runs, start=-1):
+        Ticket(place=place, queued_at="2026-11-21T10:15:00.000Z", where="/", code_hash=code_hash()).save(run)
+        os.utime(run.result, (10 + place, 10 + place))  # the one that ended last stands first
+        if place > 0:
+            for path in (run.process, run.provenance, run.events, run.completions, run.result):
+                path.unlink(missing_ok=True)
+
+
 @pytest.mark.parametrize(
     "shown",
     [pytest.param(one, id=one.file, marks=pytest.mark.slow if one.name == "preflight" else ()) for one in SCREENS],
@@ -74,6 +90,9 @@ def test_a_screen_looks_as_it_was_last_seen(
     shown: Shown, recorded: Path, drive: Drive, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.setenv("COCKPIT_ASCII", "1" if shown.plain_signs else "0")
+    project = recorded / ("four-rounds" if shown.run else "steering-care")
+    if shown.name == "queue":
+        queued(project)
     update = request.config.getoption("--update-snapshots")
 
     def now(stage: Stage) -> str:
@@ -91,7 +110,7 @@ def test_a_screen_looks_as_it_was_last_seen(
         await stage.shows("kept" if shown.run else HOME[1])
         await settled(stage)
         await stage.press(*shown.keys.split())
-        await stage.until(lambda: all(word in now(stage) for word in shown.awaited), "what is awaited")
+        await stage.until(lambda: all(word in now(stage) for word in shown.awaited), "what is awaited", 120)
         if update:
             await settled(stage)
             await stage.pilot.pause(1.0)
@@ -102,5 +121,4 @@ def test_a_screen_looks_as_it_was_last_seen(
             await stage.pilot.pause(0.05)
         assert not found, found
 
-    project = recorded / ("four-rounds" if shown.run else "steering-care")
     drive(CockpitApp(project, run=shown.run), script, size=shown.size)
