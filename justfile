@@ -56,6 +56,18 @@ e2e *ARGS: _environment
 bench *ARGS: _environment
     @"{{ python }}" -m pytest -m bench --capture=no "$@"
 
+# The engine beside TRL, repeng and Hugging Face generate, in environments of their own; arguments go to tests/bench/peers/run.py
+[group('test')]
+[no-exit-message]
+bench-peers *ARGS: _environment
+    @"{{ python }}" -m tests.bench.peers.run "$@"
+
+# gemma-3-4b's shape with random weights: measured on a CUDA device, else counted; arguments go to tests/bench/gpu.py
+[group('test')]
+[no-exit-message]
+bench-gpu *ARGS: _environment
+    @"{{ python }}" -m tests.bench.gpu "$@"
+
 # Real runs with known faults and what diagnosis makes of each, then 50 kills; arguments go to tests/faultlab/run.py
 [group('test')]
 [no-exit-message]

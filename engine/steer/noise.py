@@ -21,11 +21,11 @@ def row_key(*parts: object) -> int:
 
 def gumbel(keys: Int[Tensor, " b"], step: int, vocabulary: int) -> Float[Tensor, "b v"]:
     """Standard Gumbel noise [b, v] in fp32 for one decoding step, on the device of `keys`."""
-    tokens = torch.arange(vocabulary, device=keys.device, dtype=torch.long)
-    x = _mix(keys + _signed(0x632BE59BD9B4E019 * (step + 1)))[:, None] + tokens * 0x1E3779B97F4A7C15
-    bits = _mix(x) & 0x7FFFFF  # 23 bits: exact in fp32, never 0 or 1 after the half step
-    uniform = (bits.float() + 0.5) * (1.0 / 0x800000)
-    return -torch.log(-torch.log(uniform))
+    tokens = torch.arange(vocabulary, device=keys.device, dtype=torch.long).mul_(0x1E3779B97F4A7C15)
+    x = _mix(keys + _signed(0x632BE59BD9B4E019 * (step + 1)))[:, None] + tokens
+    bits = _mix(x).bitwise_and_(0x7FFFFF)  # 23 bits: exact in fp32, never 0 or 1 after the half step
+    uniform = bits.float().add_(0.5).mul_(1.0 / 0x800000)
+    return uniform.log_().neg_().log_().neg_()
 
 
 def _signed(x: int) -> int:
@@ -34,7 +34,7 @@ def _signed(x: int) -> int:
 
 
 def _mix(x: Tensor) -> Tensor:
-    """splitmix64's finaliser; signed shifts are made logical by masking."""
-    x = (x ^ ((x >> 30) & 0x3FFFFFFFF)) * _MIX1
-    x = (x ^ ((x >> 27) & 0x1FFFFFFFFF)) * _MIX2
-    return x ^ ((x >> 31) & 0x1FFFFFFFF)
+    """splitmix64's finaliser, in place; signed shifts are made logical by masking."""
+    x.bitwise_xor_((x >> 30).bitwise_and_(0x3FFFFFFFF)).mul_(_MIX1)
+    x.bitwise_xor_((x >> 27).bitwise_and_(0x1FFFFFFFFF)).mul_(_MIX2)
+    return x.bitwise_xor_((x >> 31).bitwise_and_(0x1FFFFFFFF))
