@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from engine.contract.hashes import sha256_file
 from engine.contract.rundir import RunDir
 from engine.contract.traits import TraitFile
 from engine.contract.units import Extent, Unit, append_unit
-from engine.contract.world import World
+from engine.contract.world import Prompt, World
 from engine.controls import Controls
 from engine.evaluate.evaluation import Items
 from engine.evaluate.scores import Scores
@@ -73,6 +74,11 @@ class Lab:
     @property
     def seed(self) -> int:
         return self.config.run.seed
+
+    @cached_property
+    def training(self) -> list[Prompt]:
+        """The training prompts, which a world draws anew every time it is asked."""
+        return self.world.prompts("train")
 
     def record(self, completions: Iterable[Completion]) -> None:
         """Append to completions.jsonl in one write."""

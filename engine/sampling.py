@@ -23,7 +23,7 @@ def sample(
     """Generate and judge completions for (draw, dose) pairs; a draw names a training prompt in the round's own order.
 
     What an interrupted attempt generated of the same unit is taken as it is."""
-    prompts = lab.world.prompts("train")
+    prompts = lab.training
     generator = torch.Generator().manual_seed(row_key(lab.seed, round_number, "prompts") % 2**31)
     order = torch.randperm(len(prompts), generator=generator).tolist()
     chosen = [(n, prompts[order[draw % len(order)]], dose) for n, (draw, dose) in enumerate(plan, start=first)]

@@ -142,7 +142,7 @@ def generate_completions(
         (len(pool) + n % knobs.prompts, dose * knobs.doses[(n + n // knobs.prompts) % len(knobs.doses)])
         for n in range(knobs.completions)
     ]
-    if said := cycled("training prompts", len(pool), knobs.prompts, len(lab.world.prompts("train"))):
+    if said := cycled("training prompts", len(pool), knobs.prompts, len(lab.training)):
         yield Note(text=said)
     found: list[Judged] = []
     for start in range(0, len(plan), _CHUNK):

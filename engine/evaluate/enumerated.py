@@ -107,7 +107,7 @@ def _score(
     """(nats over orders, normalised log-probabilities of each order, mass, prefill NLL), fp64; the k options of an item in the order of
     `names`, or of its own first question where it is None."""
     flat = [ids for item in prompts for ids in item]
-    option, prefill = score_options(subject, flat, batch_size, form)
+    option, prefill, _ = score_options(subject, flat, batch_size, form)
     n, o, k = len(prompts), len(asked[0]), len(form.options)
     places = torch.tensor([[[q.order.index(f) for f in names or item[0].order] for q in item] for item in asked])
     return *over_orders(option.reshape(n, o, k), places), prefill.reshape(n, o)

@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from engine.contract.world import FOUNDATIONS, Vignette
@@ -40,7 +40,7 @@ BY_NAME = Form(PREFILL, FOUNDATIONS)
 def measure(subject: Subject, vignettes: list[Vignette], batch_size: int, seed: int) -> Generator[int, None, Scores]:
     """Every foundation in nats, coherence (mass), prefill_nll and valid_json of a subject; yields how many vignettes are done."""
     prompts = [subject.prompt(v.text, v.id) for v in vignettes]
-    option, prefill = score_options(subject, prompts, batch_size)
+    option, prefill, _ = score_options(subject, prompts, batch_size)
     scores = Scores()
     clusters = [v.cluster for v in vignettes]
     mass = torch.logsumexp(option, dim=1)
@@ -59,25 +59,27 @@ def measure(subject: Subject, vignettes: list[Vignette], batch_size: int, seed: 
 @torch.no_grad()
 def score_options(
     subject: Subject, prompts: list[list[int]], batch_size: int = 0, form: Form = BY_NAME
-) -> tuple[Float[Tensor, "n k"], Float[Tensor, " n"]]:
-    """(log-probability of each option after the prefill, mean NLL of the prefill's tokens), fp64 on the CPU."""
+) -> tuple[Float[Tensor, "n k"], Float[Tensor, " n"], Bool[Tensor, " n"]]:
+    """(log-probability of each option after the prefill, mean NLL of the prefill's tokens, whether greedy decoding opens a choice in this
+    form), fp64 on the CPU. It does where every token of the prefill is the argmax at its place, and the one after it opens an option."""
     loaded = subject.loaded
     prefill = loaded.chat.completion(form.prefill, ended=False)
     options = option_ids(subject, prefill, form)
     option = torch.zeros(len(prompts), len(form.options), dtype=torch.float64)
     nll = torch.zeros(len(prompts), dtype=torch.float64)
+    opens = torch.zeros(len(prompts), dtype=torch.bool)
     for chunk in by_length([len(p) for p in prompts], batch_size or auto_batch(loaded)):
         part = [prompts[i] for i in chunk]
         coefficients = torch.full((len(part),), subject.dose)
         with subject.vector.applied(loaded, coefficients) if subject.vector else nullcontext():
-            found, before = _chunk(subject, part, prefill, options)
-        option[chunk], nll[chunk] = found.double().cpu(), before.double().cpu()
-    return option, nll
+            found, before, opened = _chunk(subject, part, prefill, options)
+        option[chunk], nll[chunk], opens[chunk] = found.double().cpu(), before.double().cpu(), opened.cpu()
+    return option, nll, opens
 
 
 def _chunk(
     subject: Subject, prompts: list[list[int]], prefill: list[int], options: list[list[int]]
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """One batch: the shared prefix once, then every option from a copy of its cache."""
     loaded, model = subject.loaded, subject.loaded.model
     batch = pad([p + prefill for p in prompts], loaded.chat.pad, loaded.device, left=True)
@@ -87,10 +89,12 @@ def _chunk(
     h, cache = out.last_hidden_state, out.past_key_values
     tail = h[:, -len(prefill) - 1 :]
     logp = torch.log_softmax(logits(model, tail), dim=-1)
-    nll = -logp[:, :-1].gather(
-        2, torch.tensor(prefill, device=loaded.device)[None, :, None].expand(len(prompts), -1, 1)
-    )[..., 0]
+    wanted = torch.tensor(prefill, device=loaded.device)
+    nll = -logp[:, :-1].gather(2, wanted[None, :, None].expand(len(prompts), -1, 1))[..., 0]
     first = logp[:, -1]  # [b, v]: the distribution that every option starts from
+    best = logp.argmax(-1)
+    starts = torch.tensor([ids[0] for ids in options], device=loaded.device)
+    opens = (best[:, :-1] == wanted).all(1) & torch.isin(best[:, -1], starts)
     rest = _option_batch(options, loaded.chat.pad, loaded.device)
     cache.batch_repeat_interleave(len(options))
     b, k = len(prompts), len(options)
@@ -103,7 +107,7 @@ def _chunk(
     following = torch.log_softmax(logits(model, more[:, :-1]), dim=-1)
     picked = following.gather(2, lead[:, 1:, None])[..., 0] * rest.mask.repeat(b, 1)[:, 1:]
     start = first[:, rest.ids[:, 0]]  # [b, k]
-    return start + picked.sum(1).reshape(b, k), nll.mean(1)
+    return start + picked.sum(1).reshape(b, k), nll.mean(1), opens
 
 
 def _option_batch(options: list[list[int]], pad_id: int, device: torch.device) -> Batch:
@@ -127,19 +131,3 @@ def is_verdict(text: str) -> bool:
     except ValueError:
         return False
     return isinstance(found, dict) and found.get("violation") in FOUNDATIONS
-
-
-@torch.no_grad()
-def greedy_verdict(subject: Subject, prompts: list[list[int]], form: Form = BY_NAME) -> list[bool]:
-    """Whether greedy decoding opens a verdict in the canonical form, read off one forward pass: every token of the prefill is the argmax
-    at its place, and the argmax after it opens one of the options."""
-    loaded = subject.loaded
-    prefill = loaded.chat.completion(form.prefill, ended=False)
-    batch = pad([p + prefill for p in prompts], loaded.chat.pad, loaded.device, left=True)
-    out = loaded.model.get_decoder()(
-        input_ids=batch.ids, attention_mask=batch.mask, position_ids=batch.positions, use_cache=False
-    )
-    best = logits(loaded.model, out.last_hidden_state[:, -len(prefill) - 1 :]).argmax(-1)
-    starts = {ids[0] for ids in option_ids(subject, prefill, form)}
-    wanted = torch.tensor(prefill, device=loaded.device)
-    return [bool((row[:-1] == wanted).all()) and int(row[-1]) in starts for row in best]

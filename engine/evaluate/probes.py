@@ -9,7 +9,7 @@ from engine.contract.events import CoherenceProbed
 from engine.contract.world import Prompt, Vignette
 from engine.evaluate.coherence import median, tail_ppl
 from engine.evaluate.enumerated import verdict_form
-from engine.evaluate.foundations import BY_NAME, greedy_verdict, score_options
+from engine.evaluate.foundations import BY_NAME, score_options
 from engine.evaluate.subject import Subject
 from engine.model.forward import score
 
@@ -32,8 +32,7 @@ class CoherenceProbe:
         began = time.perf_counter()
         subject = self._subject
         with subject.student.gates(history=1.0, current=1.0):
-            option, prefill = score_options(subject, self._verdicts, form=self._form)
-            valid = greedy_verdict(subject, self._verdicts, self._form)
+            option, prefill, valid = score_options(subject, self._verdicts, form=self._form)
             answers = subject.answer(
                 self._prompts, self._names, self._seed, temperature=1.0, max_new_tokens=TOKENS, batch_size=0
             )
@@ -44,7 +43,7 @@ class CoherenceProbe:
             step=step,
             mass=float(option.exp().sum(1).mean()),
             prefill_nll=float(prefill.mean()),
-            valid_json=sum(valid) / len(valid),
+            valid_json=float(valid.double().mean()),
             tail_ppl=min(median(ppl), math.exp(20.0)),
             seconds=time.perf_counter() - began,
         )

@@ -132,7 +132,7 @@ def test_a_round_is_probed_with_the_first_order_of_the_same_question(subject: Su
     val = items(load_world(subject.trait, config.evaluate), config, "val")
     found = CoherenceProbe(Subject("healed", subject.student, subject.trait), val.vignettes, val.prompts[:4], 42)(1)
     prompts = [subject.prompt(v.asked[0].text, v.id) for v in val.vignettes[:16]]
-    option, prefill = score_options(subject, prompts, 0, enumerated.verdict_form())
+    option, prefill, _ = score_options(subject, prompts, 0, enumerated.verdict_form())
     assert found.mass == pytest.approx(float(option.exp().sum(1).mean()), rel=1e-3)
     assert found.prefill_nll == pytest.approx(float(prefill.mean()), rel=1e-4)
     assert option.shape == (16, 7)

@@ -32,7 +32,7 @@ def test_option_scores_equal_seven_plain_forward_passes(subject: Subject, world:
     nano = subject.loaded
     vignettes = world.vignettes("val")[:5]
     prompts = [subject.prompt(v.text, v.id) for v in vignettes]
-    option, prefill = foundations.score_options(subject, prompts)
+    option, prefill, _ = foundations.score_options(subject, prompts)
     lead = nano.chat.completion(foundations.PREFILL, ended=False)
     for i, prompt in enumerate(prompts):
         for k, name in enumerate(FOUNDATIONS):
@@ -49,7 +49,7 @@ def test_steered_option_scores_equal_steered_forward_passes(subject: Subject, wo
     v = torch.randn(nano.model.config.hidden_size, generator=torch.Generator().manual_seed(1))
     steered = Subject("steered", subject.student, care, Vector({4: v}, "random", 1), 1.0)
     prompts = [subject.prompt(x.text, x.id) for x in world.vignettes("val")[:3]]
-    option, _ = foundations.score_options(steered, prompts)
+    option, _, _ = foundations.score_options(steered, prompts)
     assert steered.vector is not None
     for i, prompt in enumerate(prompts):
         whole = nano.chat.completion(f"{foundations.PREFILL}care{foundations.CLOSING}", ended=False)
@@ -72,7 +72,7 @@ def test_greedy_verdicts_agree_with_decoding(subject: Subject, world: World) -> 
     vignettes = world.vignettes("val")[:24]
     prompts = [subject.prompt(v.text, v.id) for v in vignettes]
     decoded = whole(foundations.measure(subject, vignettes, 0, 42)).items["valid_json"][0]
-    assert [bool(x) for x in decoded] == foundations.greedy_verdict(subject, prompts)
+    assert [bool(x) for x in decoded] == foundations.score_options(subject, prompts)[2].tolist()
 
 
 @pytest.mark.parametrize(
