@@ -55,11 +55,26 @@ SMALL = (
 )
 T = TypeVar("T")
 RANDOM = (
-    "keep.enabled=false",
-    "evaluate.coherence_floor=0.0",
+    "steer.contexts=8",
+    "steer.probes=4",
+    "steer.bisections=0",
+    "generate.completions=12",
+    "generate.prompts=6",
     "generate.max_new_tokens=8",
+    "keep.enabled=false",
+    "keep.min_kept=2",
+    "keep.max_kept=8",
+    "heal.epochs=1",
+    "heal.batch_size=4",
+    "evaluate.prompts=2",
+    "evaluate.test_prompts=2",
+    "evaluate.vignettes=7",
+    "evaluate.facts=4",
     "evaluate.max_new_tokens=8",
+    "evaluate.probes=1",
+    "evaluate.coherence_floor=0.0",
 )
+"""Plumbing alone: nothing that a random model says means anything."""
 
 
 def sealed(config: Config) -> RunFile:
@@ -70,8 +85,8 @@ def sealed(config: Config) -> RunFile:
     )
 
 
-def run_loop(folder: Path, *sets: str) -> list[AnyEvent]:
-    """Every event of a run in `folder`, each encoded once on the way."""
+def run_loop(folder: Path, *sets: str, until: type[AnyEvent] | None = None) -> list[AnyEvent]:
+    """Every event of a run in `folder`, each encoded once on the way; with `until`, up to the first of that kind."""
     folder.mkdir(parents=True, exist_ok=True)
     config = resolve("nano-care", sets=[*SMALL, *sets])
     run = sealed(config)
@@ -80,6 +95,8 @@ def run_loop(folder: Path, *sets: str) -> list[AnyEvent]:
     for event in steer_heal_bake(run, RunDir(folder), controls, "preflight"):
         encode(event)
         events.append(event)  # type: ignore[arg-type]
+        if until is not None and isinstance(event, until):
+            break
     return events
 
 
@@ -166,11 +183,11 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(
     def trace(events: list[AnyEvent]) -> list[tuple[float, float]]:
         return [(s.loss, s.grad_norm) for s in of(events, HealStep) if s.round == 1]
 
-    again = run_loop(tmp_path / "again", "run.rounds=1")
+    again = run_loop(tmp_path / "again", "run.rounds=1", until=RoundBaked)
     assert trace(again) == trace(nano_run[1])
     a, b = (load_file(p / "rounds/1/student/adapter_model.safetensors") for p in (nano_run[0], tmp_path / "again"))
     assert all(torch.equal(a[k], b[k]) for k in a)
-    other = run_loop(tmp_path / "other", "run.rounds=1", "run.seed=137")
+    other = run_loop(tmp_path / "other", "run.rounds=1", "run.seed=137", until=EpochFinished)
     assert trace(other)[:10] != trace(again)[:10]
 
 
@@ -204,7 +221,7 @@ def test_an_abort_ends_the_run_at_the_next_unit(tmp_path: Path) -> None:
 
 def test_live_tau_is_applied_from_the_next_step_and_marks_the_run(tmp_path: Path) -> None:
     (tmp_path / "control.jsonl").write_text('{"request":"set","by":"test","knob":"heal.tau","value":0.125}\n')
-    events = run_loop(tmp_path, "run.rounds=1")
+    events = run_loop(tmp_path, "run.rounds=1", until=EpochFinished)
     assert {s.tau for s in of(events, HealStep)} == {0.125}
 
 
