@@ -40,7 +40,7 @@ TORCH_FREE = [name for name in ("cockpit", "journal", "engine.contract", "engine
 def loaded_by(names: list[str]) -> set[str]:
     """The names in sys.modules of a fresh interpreter once it has imported `names`."""
     child = subprocess.run(
-        [sys.executable, "-c", IMPORT_ALL, *names], cwd=ROOT, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", IMPORT_ALL, *names], cwd=ROOT, capture_output=True, text=True, timeout=300
     )
     assert child.returncode == 0, child.stderr
     return set(json.loads(child.stdout.splitlines()[-1]))

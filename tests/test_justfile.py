@@ -41,7 +41,7 @@ class Clone:
     def just(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         env = os.environ | {"VIRTUAL_ENV": str(self.venv), "CALLS": str(self.calls)} | environment
         command = [JUST, "--justfile", str(self.root / "justfile"), *arguments]
-        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=240)
 
     def installs(self) -> int:
         return self.calls.read_text().count("pip install") if self.calls.exists() else 0

@@ -51,7 +51,7 @@ def test_shapes_that_do_not_fit_are_refused_only_where_asked(tmp_path: Path, ask
         env=os.environ | {"COCKPIT_TYPECHECK": asked},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
     if asked == "1":
         assert "TypeCheckError" in child.stderr

@@ -60,7 +60,7 @@ def environment() -> dict[str, str]:
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def run_cli(*arguments: str, project: Path, timeout: float = 120, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def run_cli(*arguments: str, project: Path, timeout: float = 400, stdin: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(*arguments),
         cwd=project,

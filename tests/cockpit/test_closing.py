@@ -150,6 +150,6 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
             stderr=subprocess.PIPE,
             env=environment(),
             text=True,
-            timeout=60,
+            timeout=240,
         )
     assert (done.returncode, done.stderr.strip()) == (1, os.strerror(28))

@@ -123,7 +123,7 @@ def test_ctrl_c_aborts_a_fast_dev_run(tmp_path: Path) -> None:
     )  # fmt: skip
     wait(lambda: any((tmp_path / "runs").glob("2*/process.json")) and "worker" in _newest(tmp_path).process.read_text())
     gate.send_signal(signal.SIGINT)
-    out, _ = gate.communicate(timeout=60)
+    out, _ = gate.communicate(timeout=240)
     assert gate.returncode == 8
     assert "smoke nano-care · stopped" in out
     closed_as(_newest(tmp_path), "stopped")

@@ -204,7 +204,7 @@ def test_fault29_a_supervisor_that_finds_the_gpu_taken_ends_busy_with_its_entry_
     folder = lay(tmp_path, plan(cuda=True))
     write_json(folder.process, {"host": processes.host(), "boot_id": processes.boot_id(), "attempt": 1})
     command = [sys.executable, "-P", "-m", "cockpit.runs.supervisor", str(folder.path)]
-    done = subprocess.run(command, env=environment(), capture_output=True, timeout=60)
+    done = subprocess.run(command, env=environment(), capture_output=True, timeout=240)
     assert done.returncode == Exit.BUSY, done.stderr
     ended: dict[str, Any] = result(folder)
     assert (ended["status"], ended["exit"], ended["logged"]) == ("busy", 10, True)

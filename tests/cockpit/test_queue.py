@@ -179,7 +179,7 @@ def test_two_who_start_one_run_at_once_start_it_once(tmp_path: Path) -> None:
         )
         for _ in range(3)
     ]  # fmt: skip
-    said = Counter(racer.communicate("go\n", timeout=60)[0].strip() for racer in racers)
+    said = Counter(racer.communicate("go\n", timeout=240)[0].strip() for racer in racers)
     assert said == {"True": 1, "False": 2}
     wait(lambda: bool(result(folder).get("logged")))
     assert len(parse(Book(tmp_path).read())) == 1

@@ -81,7 +81,7 @@ def test_a_resume_that_dies_before_its_supervisor_is_there_leaves_one_closed_ent
     before = Book(tmp_path).read()
     code = "import os; from cockpit.runs import resume; from engine.contract.rundir import RunDir; from pathlib import Path; import sys; "
     code += "resume.supervise = lambda *a, **k: os._exit(9); resume.resume(RunDir(Path(sys.argv[1])))"
-    done = subprocess.run([sys.executable, "-c", code, str(folder.path)], cwd=ROOT, env=environment(), timeout=60)
+    done = subprocess.run([sys.executable, "-c", code, str(folder.path)], cwd=ROOT, env=environment(), timeout=240)
     assert done.returncode == 9
     assert reconcile(tmp_path).closed == [folder.id]
     keys = [b.key for b in parse(Book(tmp_path).read())]

@@ -62,7 +62,7 @@ def test_without_the_cockpit_a_script_runs_as_it_always_did(tmp_path: Path) -> N
         env=bare,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -106,7 +106,7 @@ def fetched(hub: str, home: Path, *arguments: str) -> subprocess.CompletedProces
     environment |= {"HF_ENDPOINT": hub, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1", "PYTHONPATH": str(ROOT)}
     return subprocess.run(
         [sys.executable, "-m", "cockpit.cli.main", "fetch", *arguments],
-        capture_output=True, text=True, env=environment, cwd=home, timeout=120, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, env=environment, cwd=home, timeout=300, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
 
@@ -127,7 +127,7 @@ def test_a_model_is_fetched_at_a_commit_and_then_loads_without_the_hub(hub: str,
         f"loaded = load(Model(id='acme/nano', revision='{COMMIT}'))\nprint(len(loaded.layers))"
     )
     environment = os.environ | {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120)
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=300)
     assert loaded.stdout.strip() == "8", loaded.stderr
 
 

@@ -28,7 +28,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     """A process of its own with the sources under test; the loop's own tests check shapes, so nobody does here."""
     environment = {k: v for k, v in os.environ.items() if k != "COCKPIT_TYPECHECK"} | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=290
+        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900
     )
 
 
