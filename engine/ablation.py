@@ -9,9 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
 
-from engine.contract.config import Config, Steer
+from engine.contract.config import CONTROLS, METHODS, Config
 from engine.contract.errors import BadInput, Refused
 from engine.contract.events import Evaluated, Event, RunFinished, VectorExtracted, encode, standing_events
 from engine.contract.rundir import RunDir
@@ -27,12 +26,10 @@ from engine.evaluate.worlds import load_world
 from engine.model.adapter import Student
 from engine.model.facts import inspect
 from engine.model.load import load
+from engine.plugins.active import activate
 from engine.steer.methods import extract
 from engine.steer.vector import Vector
 from engine.talk import accepted_dose
-
-METHODS = ("mean_diff", "zero", "random", "shuffled")
-assert set(METHODS) == set(get_args(Steer.model_fields["method"].annotation)), "a vector that the ablation leaves out"
 
 
 def ablate(argv: list[str]) -> int:
@@ -55,12 +52,14 @@ def cells(out: RunDir, run: RunFile) -> Iterator[Event]:
     dose = accepted_dose(out, 1)
     if not dose:
         raise BadInput(f"{out.id} found no dose in its first round; there is nothing to ablate")
+    activate(config, out.plugins)
     trait = _sealed_trait(run)
     world = load_world(trait, config.evaluate)
     student = Student(load(config.model), config.heal)
     val = items(world, config, "val")
     contexts = spread(world.contexts(), config.steer.contexts, lambda p: p.kind)
-    vectors = [_vector(student, trait, contexts, config, method) for method in METHODS]
+    full = config.steer.method if config.steer.method not in CONTROLS else METHODS[0]
+    vectors = [_vector(student, trait, contexts, config, method) for method in (full, "zero", "random", "shuffled")]
     for vector in vectors:
         yield VectorExtracted(
             method=vector.method,

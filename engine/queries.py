@@ -61,8 +61,10 @@ def _ladder(config: Config, doses: list[float]) -> Iterator[Evaluated]:
     from engine.evaluate.worlds import load_world
     from engine.model.adapter import Student
     from engine.model.load import load
+    from engine.plugins.active import activate
     from engine.steer.methods import extract
 
+    activate(config)
     trait = load_trait(config.trait.name)
     world = load_world(trait, config.evaluate)
     student = Student(load(config.model), config.heal)

@@ -7,6 +7,7 @@ from collections.abc import Generator
 import torch
 from msgspec import UNSET
 
+from engine.calibration import match_kl
 from engine.contract.errors import CockpitError, Refused, Starved
 from engine.contract.events import Event, Kept, Note, Progress, RoundBaked, VectorExtracted
 from engine.contract.rundir import RunDir
@@ -28,6 +29,7 @@ from engine.model.adapter import ROUND, Student
 from engine.model.facts import inspect
 from engine.model.forward import Row
 from engine.model.load import fingerprint, load
+from engine.plugins.active import activate
 from engine.restore import restore
 from engine.resume import Past
 from engine.sampling import records, replay, sample
@@ -46,6 +48,7 @@ def open_lab(run: RunFile, out: RunDir, controls: Controls, tally: Tally, past: 
 
     Raises Refused when trait or model are not those that were sealed."""
     config = run.config
+    activate(config, out.plugins)
     trait = load_trait(config.trait.name)
     facts = inspect(config)
     for what, sealed, found in (("trait", run.trait_hash, trait.hash), ("model", run.model_hash, facts.model_hash)):
@@ -103,8 +106,11 @@ def extract_vector(lab: Lab, round_number: int) -> Generator[Event, None, Vector
 
 
 def find_dose(lab: Lab, vector: Vector, round_number: int) -> Generator[Event, None, tuple[float, list[Judged]]]:
-    """walk-C; every completion probed on the way is kept for the filter."""
-
+    """walk-C, whose probed completions are kept for the filter, or iso-KL, which probes none."""
+    if lab.config.steer.calibration == "kl":
+        dose = yield from match_kl(lab, vector, round_number)
+        lab.doses[round_number] = dose
+        return dose, []
     seen: list[Judged] = []
 
     def probe(dose: float, first: int, n: int) -> list[Judged]:

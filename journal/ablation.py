@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from engine.contract.config import CONTROLS
 from engine.contract.events import Evaluated, VectorExtracted, now
 from journal.blocks import Text
 from journal.book import Book, entry_key
@@ -16,9 +17,12 @@ from journal.index import rows
 from journal.record import Record
 from journal.text import MAIN, MISSING, label, number, plain, quoted, short
 
-VECTORS = {"none": "none", "mean_diff": "full", "zero": "zero", "random": "random", "shuffled": "shuffled"}
-"""What each method is called in the table."""
 LEGEND = "Below each value its paired change to the unsteered base; in parentheses where the 95% interval of the change holds 0."
+
+
+def vector(method: str) -> str:
+    """What a method is called in the table: a control by its name, the run's own vector full."""
+    return method if method in ("none", *CONTROLS) else "full"
 
 
 def model(cell: Evaluated) -> str:
@@ -41,14 +45,14 @@ def summary(cells: Sequence[Evaluated]) -> str:
     parts = []
     for who in dict.fromkeys(model(c) for c in cells):
         mine = [c for c in cells if model(c) == who and c.change]
-        parts.append(f"{who} " + ", ".join(f"{VECTORS[c.vector]} {changed(c, 'trait_rate')}" for c in mine))
+        parts.append(f"{who} " + ", ".join(f"{vector(c.vector)} {changed(c, 'trait_rate')}" for c in mine))
     return "; ".join(parts)
 
 
 def cosines(vectors: Mapping[str, VectorExtracted]) -> str:
     """How far each control points along the full vector: shuffled signs leave much of a direction that the pairs share."""
     told = [
-        f"{VECTORS[method]} {number('cos', v.cos_first, sign=True)}"
+        f"{vector(method)} {number('cos', v.cos_first, sign=True)}"
         for method, v in vectors.items()
         if method in ("random", "shuffled") and isinstance(v.cos_first, float)
     ]
@@ -60,7 +64,7 @@ def table(cells: Sequence[Evaluated]) -> list[dict[str, Any]]:
     return [
         {
             "model": model(c),
-            "vector": VECTORS.get(c.vector, c.vector),
+            "vector": vector(c.vector),
             "dose": c.dose,
             "metrics": {m: round(c.metrics[m], 6) for m in MAIN if m in c.metrics},
             "change": {m: round(c.change[m], 6) for m in MAIN if m in c.change},
@@ -77,7 +81,7 @@ def write(
 
     Raises BadInput when the journal cannot be written."""
     book, of = Book(project), entry_key(record.id, record.attempt)
-    norms = {VECTORS[method]: v.norm for method, v in vectors.items()}
+    norms = {vector(method): v.norm for method, v in vectors.items()}
     found = {"cells": table(cells), "norms": norms, "split": cells[0].split, "cosines": cosines(vectors)}
     at, stamp = now(), datetime.now(UTC)
     with book.locked():
@@ -102,5 +106,5 @@ def _markdown(cells: Sequence[Evaluated]) -> str:
     lines = ["| model | vector | " + " | ".join(label(m) for m in columns) + " |", "|---|---|" + "---:|" * len(columns)]
     for c in cells:
         values = (number(m, c.metrics.get(m)) + (f"<br>{changed(c, m)}" if c.change else "") for m in columns)
-        lines.append(f"| {model(c)} | {VECTORS.get(c.vector, c.vector)} | " + " | ".join(values) + " |")
+        lines.append(f"| {model(c)} | {vector(c.vector)} | " + " | ".join(values) + " |")
     return "\n".join(lines)

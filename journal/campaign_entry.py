@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.contract.config import EMBEDDED
 from journal.blocks import Text
 from journal.book import Book
 from journal.campaign import (
@@ -259,7 +260,7 @@ def _reads_like(campaign: Campaign, found: Sequence[Measured]) -> list[str]:
 def does_not_show(campaign: Campaign, found: Sequence[Measured]) -> list[str]:
     """What a reader might take from it and must not."""
     model = str(campaign.record["config"].get("model.id", ""))
-    told = ["anything about larger models"] if model == "nano" or model.startswith("random:") else []
+    told = ["anything about larger models"] if model in EMBEDDED or model.startswith("random:") else []
     told.append(f"seeds other than {', '.join(map(str, campaign.seeds))}")
     fewest = min(sum(m.counted for m in found if m.member.arm == arm) for arm in campaign.arms)
     if fewest < NEEDS["publishable"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from engine.contract.config import CONTROLS, EMBEDDED
 from engine.contract.events import Evaluated
 from journal import equivalence, script
 from journal.fields import sixteen
@@ -155,13 +156,13 @@ def _reads_like(record: Record) -> list[str]:
 def does_not_show(record: Record) -> str:
     """What one run cannot say, in a sentence; an exported adapter's card says the same."""
     missing = ["other seeds (one run is exploratory)"]
-    if record.run and record.run.config.steer.method == "mean_diff":
+    if record.run and record.run.config.steer.method not in CONTROLS:
         missing.append("that a random vector of equal norm does not do the same")
     if record.script is not None:
         missing.append("anything that was not reported by the script itself")
     elif not record.row("prompted", record.table_split()):
         missing.append("that it does better than a prompt")
-    if record.run and (record.run.config.model.id == "nano" or record.run.config.model.id.startswith("random:")):
+    if record.run and (record.run.config.model.id in EMBEDDED or record.run.config.model.id.startswith("random:")):
         missing.append("anything about larger models")
     if record.smoke:
         missing.append("any result at all: it is a smoke run")

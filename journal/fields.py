@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from engine.contract.config import Config
 from journal import script
 from journal.record import Record
-from journal.text import duration, interval, label, number
+from journal.text import duration, interval, label, number, quoted
 
 FIELDS = (
     "Model name",
@@ -61,8 +63,22 @@ def _key_config(config: Config) -> str:
     barrier = "no barrier" if heal.divergence == "none" else f"{heal.divergence} {heal.aggregate} to {heal.reference}"
     return (
         f"{barrier}, lam {heal.lam:g}, tau {heal.tau:g} nats, rank {heal.rank}, lr {heal.lr:g} {heal.schedule}, "
-        f"steer {config.steer.method}, replay {heal.replay:g}, rounds {config.run.rounds}"
+        f"steer {_vector(config)}, replay {heal.replay:g}, rounds {config.run.rounds}{_own(config)}"
     )
+
+
+def _vector(config: Config) -> str:
+    """'mean_diff', and what is not as usual about it: 'pca_diff against neutral at p95 KL 1 nats'."""
+    steer = config.steer
+    against = " against neutral" if steer.centre == "neutral" else ""
+    return f"{steer.method}{against}" + (f" at p95 KL {steer.target_kl:g} nats" if steer.calibration == "kl" else "")
+
+
+def _own(config: Config) -> str:
+    """The plugins, with the beginning of each one's hash: ', plugins median.py (1f2e3d4c)'."""
+    files = zip(config.run.plugins, config.run.plugins_hash, strict=False)
+    named = ", ".join(f"{quoted(Path(path).name, 40)} ({hash_[:8]})" for path, hash_ in files)
+    return f", plugins {named}" if named else ""
 
 
 def _steps(record: Record) -> str:

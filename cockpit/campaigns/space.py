@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.contract.errors import BadInput
 from engine.contract.hashes import FREE
-from engine.contract.resolve import from_flat, from_table, parse_set
+from engine.contract.resolve import from_flat, parse_set
 from journal.sweep import Range
 
 if TYPE_CHECKING:
@@ -25,15 +25,19 @@ def space(settings: Sequence[str], base: Mapping[str, Any]) -> dict[str, Range]:
         knob, _, raw = (part.strip() for part in setting.partition("="))
         ends = _RANGE.fullmatch(raw)
         words = [ends[1], ends[2]] if ends else [w.strip() for w in re.split(r",(?![^\[]*\])", raw)]
-        values = [from_table(parse_set(f"{knob}={word}")).flat()[knob] for word in words]
+        values = [_value(knob, word, base) for word in words]
         if knob in FREE:
             raise BadInput(f"--over {knob}: a sweep searches no seeds and no limits")
         if knob in found:
             raise BadInput(f"--over {knob} is named twice")
-        for value in values:
-            from_flat({**base, knob: value})  # within its bounds
         found[knob] = _range(setting, values, bool(ends), bool(ends and ends[3]), base[knob])
     return found
+
+
+def _value(knob: str, word: str, base: Mapping[str, Any]) -> Any:
+    """A setting's value from a word, on top of the base. Raises BadInput for one outside its bounds."""
+    section, name = knob.split(".") if knob.count(".") == 1 else ("", "")
+    return from_flat({**base, knob: parse_set(f"{knob}={word}")[section][name]}).flat()[knob]
 
 
 def _range(setting: str, values: list[Any], between: bool, log: bool, base: Any) -> Range:

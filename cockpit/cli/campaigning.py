@@ -50,7 +50,7 @@ def _measured(run: Path, json: bool) -> tuple[list[Evaluated], dict[str, VectorE
 
     from cockpit.runs import engine
     from engine.contract.events import Evaluated, VectorExtracted, decode
-    from journal.ablation import VECTORS, model
+    from journal.ablation import model, vector
 
     cells: list[Evaluated] = []
     vectors: dict[str, VectorExtracted] = {}
@@ -62,7 +62,7 @@ def _measured(run: Path, json: bool) -> tuple[list[Evaluated], dict[str, VectorE
             vectors[event.method] = event
         elif isinstance(event, Evaluated):
             cells.append(event)
-            say(f"  {model(event)}, {VECTORS[event.vector]} done")
+            say(f"  {model(event)}, {vector(event.vector)} done")
     return cells, vectors
 
 

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from cockpit.cli.common import AsJson, Preset, Project, RunName, Sets, emit, open_project, say
+from cockpit.cli.common import AsJson, Plugins, Preset, Project, RunName, Sets, emit, open_project, say, with_plugins
 
 
 def new(
     ctx: typer.Context,
     preset: Preset = "",
     settings: Sets = None,
+    plugins: Plugins = None,
     answers: Annotated[
         str,
         typer.Option("--answers", metavar="OLD.toml|RUN", help="Carry over the answers of an older preflight or run."),
@@ -31,7 +32,7 @@ def new(
         raise BadInput(f"{out} exists already; name another file, or carry its answers over with --answers {out}")
     if out is not None and not out.parent.is_dir():
         raise BadInput(f"cannot write {out}: {out.parent} is no folder")
-    draft = carry.new(folder, preset, list(settings or []), answers)
+    draft = carry.new(folder, preset, with_plugins(settings, plugins), answers)
     for line in draft.said:
         say(line)
     if out is None:

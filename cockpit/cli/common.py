@@ -30,6 +30,22 @@ Vignettes = Annotated[
 ]
 
 
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin",
+        metavar="FILE.py",
+        help="Your own vector method, barrier aggregate, completion filter or evaluator; --set names what is used; may repeat.",
+    ),
+]
+
+
+def with_plugins(sets: list[str] | None, plugins: list[Path] | None) -> list[str]:
+    """The settings of a command with the plugin files that it names among them."""
+    named = json.dumps([str(path) for path in plugins or []], ensure_ascii=False)
+    return [*([f"run.plugins={named}"] if plugins else []), *(sets or [])]
+
+
 def with_vignettes(sets: list[str] | None, vignettes: Path | None) -> list[str]:
     """The settings of a command with the vignettes file that it names among them."""
     named = (

@@ -24,6 +24,7 @@ def fetch(
     It says first what is missing, a licence to accept or room on the disk. What is there is not fetched again, and a broken download goes
     on where it was. Pin what you fetched with --set model.revision=COMMIT."""
     from cockpit.runs import engine
+    from engine.contract.config import EMBEDDED
     from engine.contract.errors import BadInput
     from engine.contract.resolve import resolve
 
@@ -35,7 +36,7 @@ def fetch(
         settings = resolve(preset).model
         model, revision = settings.id, revision or settings.revision
         trust_remote_code = trust_remote_code or settings.trust_remote_code
-    if model == "nano" or model.startswith(("random:", ".", "/", "~")):
+    if model in EMBEDDED or model.startswith(("random:", ".", "/", "~")):
         raise BadInput(f"{model} is on this machine already; fetch takes a hub id such as google/gemma-3-1b-it")
     arguments = ["fetch", model, *(["--revision", revision] if revision else [])]
     arguments += ["--trust-remote-code"] if trust_remote_code else []

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cockpit.cli.common import Preset, Project, Sets, Vignettes, open_project, say, with_vignettes
+from cockpit.cli.common import (
+    Plugins,
+    Preset,
+    Project,
+    Sets,
+    Vignettes,
+    open_project,
+    say,
+    with_plugins,
+    with_vignettes,
+)
 
 if TYPE_CHECKING:
     from engine.contract.config import Config
@@ -27,6 +37,7 @@ def launch(
     settings: Sets = None,
     preflight: PreflightFile = None,
     vignettes: Vignettes = None,
+    plugins: Plugins = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return as soon as the run is started.")] = False,
     queue: Annotated[
         bool, typer.Option("--queue", help="Seal it now and let it wait its turn: cockpit queue.")
@@ -40,7 +51,7 @@ def launch(
     from cockpit.runs.launch import start
 
     folder = open_project(ctx, project)
-    sets = with_vignettes(settings, vignettes)
+    sets = with_vignettes(with_plugins(settings, plugins), vignettes)
     if time_limit:
         sets.append(f"run.time_limit={seconds(time_limit)}")
     plan = prepare(folder, preset=preset, file=config, sets=sets, preflight=preflight)
@@ -62,9 +73,12 @@ def launch(
 def fast_dev_run(
     ctx: typer.Context,
     preset: Preset = "nano-care",
+    plugins: Plugins = None,
     project: Project = None,
 ) -> int:
-    """The real pipeline of a preset, only its scale reduced: the gate before any real run. Ctrl-C aborts it."""
+    """The real pipeline of a preset, only its scale reduced: the gate before any real run. Ctrl-C aborts it.
+
+    With --plugin it uses what the file brings: its first vector method and aggregate, all of its filters and evaluators."""
     from cockpit.cli.watching import stay
     from cockpit.preflight.smoke import smoke_plan
     from cockpit.report.tables import console, metrics_table
@@ -73,7 +87,7 @@ def fast_dev_run(
     from journal.record import load_record
 
     folder = open_project(ctx, project)
-    plan = smoke_plan(preset)
+    plan = smoke_plan(preset, [str(path) for path in plugins or []])
     begun: list[RunDir] = []
 
     def begin() -> RunDir:

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cockpit.cli.common import AsJson, Preset, Project, RunName, Sets, Vignettes, open_project, say, with_vignettes
+from cockpit.cli.common import (
+    AsJson,
+    Plugins,
+    Preset,
+    Project,
+    RunName,
+    Sets,
+    Vignettes,
+    open_project,
+    say,
+    with_plugins,
+    with_vignettes,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +37,7 @@ def ladder(
     settings: Sets = None,
     doses: Annotated[str, typer.Option("--doses", help="Such as 0.25,0.5,1.")] = "",
     vignettes: Vignettes = None,
+    plugins: Plugins = None,
     json: AsJson = False,
     project: Project = None,
 ) -> None:
@@ -37,7 +50,7 @@ def ladder(
     from engine.contract.events import Evaluated
 
     open_project(ctx, project)
-    full = resolved(preset, config, with_vignettes(settings, vignettes))
+    full = resolved(preset, config, with_vignettes(with_plugins(settings, plugins), vignettes))
     table = ladder_table()
     say(f"{preset}: base, prompted base, then dose by dose; this takes an evaluation each")
     with engine.config_file(full) as file:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Sequence
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from cockpit.preflight.plan import seal_smoke
 from cockpit.runs import engine, evidence
 from cockpit.runs.launch import Plan
 from engine.contract.answers import Answers, parse_answers
-from engine.contract.config import Config
+from engine.contract.config import EMBEDDED, Config
 from engine.contract.errors import BadInput
 from engine.contract.facts import ModelFacts
+from engine.contract.plugins import KINDS, read_plugin
 from engine.contract.resolve import preset_table, read_toml, resolve
 
 SCALE = {
@@ -53,22 +57,35 @@ SEEING = {"gemma3": r"gemma-?3-(4|12|27)b", "mistral3": r"mistral-?small-?3\.[1-
 """Names of models whose decoder lies inside one that also sees, by the family of their stand-in."""
 
 
-def smoke_config(preset: str) -> Config:
-    """The reduced config of a preset. A real model is replaced by a random one of its family, with the same quantisation."""
+def smoke_config(preset: str, plugins: Sequence[str] = ()) -> Config:
+    """The reduced config of a preset. A real model is replaced by a random one of its family, with the same quantisation; what the
+    plugins bring is used."""
     full = resolve(preset)
     flat, sets = full.flat(), {}
     for knob, value in SCALE.items():
         sets[knob] = min(flat[knob], value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if full.model.id != "nano":
+    if full.model.id not in EMBEDDED:
         sets |= PLUMBING | {
             "model.id": full.model.id if full.model.id.startswith("random:") else f"random:{family(full.model.id)}"
         }
+    sets |= _used(plugins)
     return resolve(preset, sets=[f"{knob}={_toml(value)}" for knob, value in sets.items()])
 
 
-def smoke_plan(preset: str) -> Plan:
+def _used(plugins: Sequence[str]) -> dict[str, Any]:
+    """The settings that use every filter and evaluator of some plugin files, and their first vector method and aggregate."""
+    sets: dict[str, Any] = {"run.plugins": list(plugins)} if plugins else {}
+    for kind, name in (function for path in plugins for function in read_plugin(path).functions):
+        if kind in ("completion_filter", "evaluator"):
+            sets[KINDS[kind]] = [*sets.get(KINDS[kind], []), name]
+        else:
+            sets.setdefault(KINDS[kind], name)
+    return sets
+
+
+def smoke_plan(preset: str, plugins: Sequence[str] = ()) -> Plan:
     """The sealed fast-dev-run of a preset, with the answers that ship with it. Raises BadInput or Refused."""
-    config = smoke_config(preset)
+    config = smoke_config(preset, plugins)
     facts = engine.inspect(config)
     return seal_smoke(config, preset, shipped_answers(preset, config, facts), facts)
 
@@ -84,6 +101,10 @@ def shipped_answers(preset: str, config: Config, facts: ModelFacts) -> Answers:
     stand_in = read_toml_resource("stand-in.toml")["waivers"] if config.model.id.startswith("random:") else []
     merged["waivers"] = [*stand_in, *own.get("waivers", [])]
     merged["preset"] = preset
+    if config.run.plugins:
+        files = ", ".join(Path(path).name for path in config.run.plugins)
+        answer = f"{merged['architecture'].get('answer', '')} The code of {files} runs in the engine, as this run was asked to."
+        merged["architecture"] = merged["architecture"] | {"answer": answer.strip()}
     return parse_answers(merged, f"the answers shipped with {preset}")
 
 
@@ -108,4 +129,4 @@ def read_toml_resource(name: str) -> dict[str, Any]:
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (str, list)) else repr(value)

@@ -14,7 +14,7 @@ from cockpit.campaigns.members import held_back, state
 from cockpit.runs.queue import RUNNING
 from cockpit.runs.ticket import WAITING
 from engine.contract.events import Evaluated
-from journal.ablation import VECTORS, changed, model
+from journal.ablation import changed, model, vector
 from journal.campaign import OUTCOMES, SPLIT, Campaign, Measured, against_base, measure, over_seeds
 from journal.campaign_controls import SeedControl, controls
 from journal.campaign_entry import columns, differences, plus_minus, table_rows, verdict
@@ -28,7 +28,7 @@ def ablation_table(cells: Sequence[Evaluated]) -> Table:
     for metric in MAIN:
         table.add_column(label(metric), justify="right")
     for cell in cells:
-        row = [Text(model(cell)), Text(VECTORS.get(cell.vector, cell.vector))]
+        row = [Text(model(cell)), Text(vector(cell.vector))]
         for metric in MAIN:
             text = Text(number(metric, cell.metrics.get(metric)))
             if cell.change:

@@ -9,6 +9,7 @@ from statistics import median
 from msgspec import UNSET
 
 from cockpit.report.probes import figure
+from engine.contract.config import CONTROLS, EMBEDDED
 from engine.contract.events import Evaluated
 from engine.contract.exported import ADAPTERS, RECORD, Exported
 from engine.contract.traits import load_trait
@@ -107,9 +108,7 @@ def _opening(record: Record, exported: Exported) -> str:
         )
     control = record.config.steer.method
     warn = (
-        f" **Its vector is a control ({control}): it is not meant to carry the trait.**"
-        if control != "mean_diff"
-        else ""
+        f" **Its vector is a control ({control}): it is not meant to carry the trait.**" if control in CONTROLS else ""
     )
     return f"{head}\n\n{what} {made}{warn} One seed is exploratory, not a claim."
 
@@ -246,7 +245,8 @@ def _use(exported: Exported) -> str:
 
 
 def _base(exported: Exported) -> str:
-    return "THE PROJECT'S engine/nano/weights" if exported.base == "nano" else exported.base
+    folder = EMBEDDED.get(exported.base)
+    return f"THE PROJECT'S engine/nano/{folder}" if folder else exported.base
 
 
 def _subject(exported: Exported) -> str:

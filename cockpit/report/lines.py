@@ -73,6 +73,8 @@ class Narrator:
                 return f"{event.method} vector, {event.pairs} pairs, norm by layer {norms}{_cosines(event)}"
             case DoseProbed():
                 verdict = "accepted" if event.accepted else "rejected"
+                if isinstance(event.kl, float):
+                    return f"dose {event.kappa:.3g} {verdict}: KL p95 {event.kl:.2g} nats"
                 span = interval("trait_rate", (event.low, event.high))
                 return f"dose {event.kappa:.3g} {verdict}: {event.survivors} of {event.probed} survive {span}"
             case Kept():

@@ -18,7 +18,7 @@ import platformdirs
 
 from cockpit.runs.processes import own_environment
 from cockpit.runs.provenance import gpus, source_root
-from engine.contract.config import Config
+from engine.contract.config import EMBEDDED, Config
 from engine.contract.errors import (
     BadInput,
     Busy,
@@ -130,7 +130,7 @@ def _cache_file(config: Config) -> Path:
     parts += [_version(p) for p in ("torch", "transformers", "peft", "bitsandbytes")]
     parts += [os.environ.get("CUDA_VISIBLE_DEVICES", "all"), gpus()]
     model = config.model.id
-    if model == "nano":
+    if model in EMBEDDED:
         parts.append(content_hash(Path(str(resources.files("engine"))) / "nano"))
     elif not model.startswith("random:"):
         folder = Path(model).expanduser()

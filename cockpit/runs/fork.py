@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -54,9 +55,12 @@ def plan(parent: RunDir, place: str, sets: Sequence[str], reuse: str = "") -> Fo
     evidence.require_logged(parent)
     past = _past(parent, unit, round_, place)
     theirs = run.config.flat()
-    before = [f"{knob}={_toml(value)}" for knob, value in run.changes.items()]
+    here = parent.plugins.relative_to(Path.cwd()) if parent.plugins.is_relative_to(Path.cwd()) else parent.plugins
+    kept = [str(here / Path(path).name) for path in run.config.run.plugins]
+    own = run.changes | ({"run.plugins": kept} if kept else {})
+    before = [f"{knob}={_toml(value)}" for knob, value in own.items()]
     ours = resolve(run.preset or None, sets=[*before, *sets]).flat()
-    changed = [knob for knob in ours if ours[knob] != theirs[knob]]
+    changed = [knob for knob in ours if ours[knob] != theirs[knob] and knob != "run.plugins"]
     for knob in changed:
         check_change(knob, unit, round_)
     if not changed and any(u.round >= round_ for u in read_units(parent)):
@@ -134,6 +138,8 @@ def take_over(fork: Fork, folder: RunDir) -> None:
 
 def _copy_probes(parent: RunDir, folder: RunDir, round_: int) -> None:
     source = parent.round(round_) / "pool.jsonl"
+    if not source.is_file():
+        return  # a dose that was found by its KL
     kept = []
     for line in source.read_bytes().splitlines(keepends=True):
         try:

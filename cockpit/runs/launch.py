@@ -15,6 +15,7 @@ from cockpit.runs.provenance import provenance
 from engine.contract.errors import CockpitError
 from engine.contract.events import now
 from engine.contract.files import write_atomic, write_json
+from engine.contract.plugins import copy_plugins, sealed_plugins
 from engine.contract.rundir import RunDir, create
 from engine.contract.runfile import RunFile
 
@@ -43,9 +44,11 @@ def start(project: Path, plan: Plan) -> RunDir:
 
 def lay(project: Path, plan: Plan) -> RunDir:
     """Create the run folder with what is sealed in it; nothing is started."""
+    plugins = sealed_plugins(plan.run.config)
     folder = create(project, plan.name)
     plan.run.save(folder.config)
     write_json(folder.preflight, plan.record)
+    copy_plugins(plugins, folder.plugins)
     return folder
 
 

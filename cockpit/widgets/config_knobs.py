@@ -55,7 +55,9 @@ def knobs() -> tuple[Knob, ...]:
             kind, choices = getattr(info.annotation, "__name__", "text"), get_args(info.annotation)
             if kind == "bool":
                 choices = ("true", "false")
-            literal = get_origin(info.annotation) is Literal or kind == "bool"
+            if "choices" in extra:
+                choices, kind = tuple(extra["choices"]), "Literal"  # type: ignore[arg-type]
+            literal = get_origin(info.annotation) is Literal or kind in ("bool", "Literal")
             found.append(
                 Knob(
                     f"{section}.{name}",

@@ -90,7 +90,7 @@ def _faults(record: Mapping[str, Any], answers: Answers) -> list[Block]:
     except (KeyError, msgspec.ValidationError, BadInput) as error:
         raise Refused(f"the seal was made by another version and cannot be amended: {error}") from None
     found = [*checks.texts(answers), *checks.model(answers, config, facts), *checks.direction(answers, config)]
-    return [*found, *checks.metric(answers, facts), *checks.prediction(answers)]
+    return [*found, *checks.metric(answers, facts, config), *checks.prediction(answers, config)]
 
 
 def current(record: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

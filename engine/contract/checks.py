@@ -4,39 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 from engine.contract.answers import ITEMS, LONGEST, Answers, fault
 from engine.contract.config import Config
 from engine.contract.facts import ModelFacts
-from engine.contract.world import FOUNDATIONS
+from engine.contract.metrics import METRICS as METRICS
 
 TOKENIZERS = ("bpe", "character", "byte", "morphological", "unigram", "wordpiece")
 DIRECTIONS = {"kl_rev": "reverse", "kl_fwd": "forward", "none": "none"}
-METRICS = (
-    "trait_rate",
-    "benign_rate",
-    *(f"{f}_nats" for f in FOUNDATIONS),
-    "coherence",
-    "prefill_nll",
-    "valid_json",
-    "capability",
-    "tail_ppl",
-    "tail_ppl_p90",
-    "broken",
-    "repetition",
-    "diversity",
-    "first_person_nats",
-    *(f"{f}_clr" for f in FOUNDATIONS),
-    "selectivity",
-    "unscorable",
-    "agreement",
-    "order_agreement",
-    "human_rho",
-    "human_agreement",
-    *(f"first_person_{f}_nats" for f in FOUNDATIONS),
-    "first_person_mass",
-)
 SUBJECTS = ("base", "prompted", "steered", "healed")
 OPS = (">=", "<=", ">", "<")
 
@@ -117,6 +94,10 @@ def model(answers: Answers, config: Config, facts: ModelFacts) -> Iterable[Block
     if config.model.trust_remote_code and "remote code" not in answers.architecture.answer:
         mend = "Name 'remote code' and why it is trusted in architecture.answer"
         yield Block("K2", "model.trust_remote_code is on and the answer does not say so", mend)
+    for path in config.run.plugins:
+        if (file := Path(path).name) not in answers.architecture.answer:
+            mend = f"Name '{file}', what it changes and why its code is trusted in architecture.answer"
+            yield Block("K2", f"plugin {path} runs code of its own and the answer does not say so", mend)
     base = answers.init.base
     if base not in ("random", "structured", "pretrained"):
         yield Block("K3", f"init.base = {base[:20]!r}", "Use random, structured or pretrained", not base)
@@ -146,11 +127,11 @@ def direction(answers: Answers, config: Config) -> Iterable[Block]:
         yield Block("K4", f"direction.direction says {said}, the run trains with {actual}", mend)
 
 
-def metric(answers: Answers, facts: ModelFacts) -> Iterable[Block]:
+def metric(answers: Answers, facts: ModelFacts, config: Config) -> Iterable[Block]:
     """K5: a metric that exists, its split, and the tokenizer of a perplexity."""
-    metric = answers.metric
-    if metric.name not in METRICS:
-        yield Block("K5", f"metric.name = {metric.name[:30]!r}", f"Use one of {', '.join(METRICS)}", not metric.name)
+    metric, known = answers.metric, (*METRICS, *config.evaluate.evaluators)
+    if metric.name not in known:
+        yield Block("K5", f"metric.name = {metric.name[:30]!r}", f"Use one of {', '.join(known)}", not metric.name)
     if metric.split not in ("val", "test"):
         yield Block("K5", f"metric.split = {metric.split[:20]!r}", "State the split: val or test", not metric.split)
     if metric.name.startswith("tail_ppl") and fault(metric.tokenizer):
@@ -158,12 +139,12 @@ def metric(answers: Answers, facts: ModelFacts) -> Iterable[Block]:
         yield Block("K5", "a perplexity without the tokenizer it is counted in", mend)
 
 
-def prediction(answers: Answers) -> Iterable[Block]:
+def prediction(answers: Answers, config: Config) -> Iterable[Block]:
     """K6: a prediction that a number can decide."""
-    said = answers.prediction
-    if said.metric not in METRICS:
+    said, known = answers.prediction, (*METRICS, *config.evaluate.evaluators)
+    if said.metric not in known:
         yield Block(
-            "K6", f"prediction.metric = {said.metric[:30]!r}", f"Use one of {', '.join(METRICS)}", not said.metric
+            "K6", f"prediction.metric = {said.metric[:30]!r}", f"Use one of {', '.join(known)}", not said.metric
         )
     if said.op not in OPS:
         yield Block("K6", f"prediction.op = {said.op[:10]!r}", f"Use one of {' '.join(OPS)}", not said.op)

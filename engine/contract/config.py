@@ -11,9 +11,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
-def knob(default: Any, description: str, *, unit: str = "", **bounds: Any) -> Any:
-    """A field with a description and a unit; bounds are pydantic's (ge, gt, le, lt, min_length ...)."""
-    return Field(default, description=description, json_schema_extra={"unit": unit}, **bounds)
+def knob(default: Any, description: str, *, unit: str = "", choices: tuple[str, ...] = (), **bounds: Any) -> Any:
+    """A field with a description and a unit; bounds are pydantic's (ge, gt, le, lt, min_length ...). `choices` are the names that ship,
+    beside which a plugin may bring others."""
+    extra: dict[str, Any] = {"unit": unit, **({"choices": list(choices)} if choices else {})}
+    return Field(default, description=description, json_schema_extra=extra, **bounds)
 
 
 class Section(BaseModel):
@@ -24,12 +26,14 @@ class Section(BaseModel):
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Family = Literal["nano", "random", "folder", "hub"]
+EMBEDDED = {"nano": "weights", "nano-uncoupled": "uncoupled"}
+"""Ids of the models that ship with the engine, with their folder in engine/nano. What holds for one of them says nothing of larger ones."""
 
 
 class Model(Section):
     """Which model, at which precision, on which device."""
 
-    id: str = knob("nano", "nano, random:<family>, a local folder, or a hub id", min_length=1)
+    id: str = knob("nano", "nano, nano-uncoupled, random:<family>, a local folder, or a hub id", min_length=1)
     revision: str = knob("", "hub revision (commit); empty means the newest, recorded when loaded")
     device: Literal["auto", "cpu", "cuda"] = knob("auto", "where the model runs; cuda refuses when there is none")
     dtype: Literal["auto", "fp32", "bf16", "fp16"] = knob(
@@ -46,20 +50,41 @@ class Trait(Section):
     name: str = knob("care", "a shipped trait (care, love) or the path of a trait TOML file", min_length=1)
 
 
+METHODS = ("mean_diff", "pca_diff", "ablation")
+"""Values of steer.method that ship and carry a direction; a plugin may bring others."""
 CONTROLS = ("random", "shuffled", "zero")
 """Values of steer.method that must not move the trait."""
+AGGREGATES = ("mean", "rmse", "p95", "max")
+"""Values of heal.aggregate that ship; a plugin may bring others."""
+REASONS = ("unfinished", "tail_ppl", "worst_ppl", "repetition", "entropy", "narration", "refusal", "share", "surplus")
+"""Why a completion is not in the heal set; share and surplus are about the set, not about the text."""
 
 
 class Steer(Section):
-    """The vector and the search for its dose (walk-C)."""
+    """The vector and the search for its dose: the strongest that survives (walk-C), or one of a given KL (iso-KL)."""
 
-    method: Literal["mean_diff", "random", "shuffled", "zero"] = knob(
-        "mean_diff", "how the vector is made; random, shuffled and zero are controls of the same norm (zero: of norm 0)"
+    method: str = knob(
+        "mean_diff",
+        "how the vector is made, or a plugin's vector method; random, shuffled and zero are controls of the same norm (zero: of norm 0)",
+        choices=(*METHODS, *CONTROLS),
+    )
+    centre: Literal["negative", "neutral"] = knob(
+        "negative", "what the positive persona is set against: the negative one, or the same contexts without a persona"
     )
     layer_low: Fraction = knob(0.5, "first steered layer", unit="fraction of depth")
     layer_high: Fraction = knob(0.5, "last steered layer; one narrow middle band (KB1)", unit="fraction of depth")
     norm: Literal["raw", "unit"] = knob(
         "raw", "keep the mean difference's own norm, so that a dose of 1 is the persona's shift, or 1"
+    )
+    calibration: Literal["survival", "kl"] = knob(
+        "survival", "the accepted dose: the strongest whose completions survive the filter, or the one at target_kl"
+    )
+    target_kl: float = knob(
+        1.0,
+        "95th percentile over positions of unsteered answers of KL(steered, unsteered) that calibration = kl looks for",
+        unit="nats",
+        gt=0.0,
+        le=100.0,
     )
     contexts: int = knob(256, "training prompts the vector is averaged over", unit="prompts", ge=2)
     dose_low: float = knob(0.25, "weakest dose tried", unit="vector norms", gt=0.0)
@@ -68,7 +93,9 @@ class Steer(Section):
         0.75, "fraction of probed completions that must pass the filter at the accepted dose", unit="fraction"
     )
     probes: int = knob(32, "completions probed at one dose, each on its own prompt", unit="completions", ge=4)
-    bisections: int = knob(4, "doses tried between the two ends", ge=0, le=16)
+    bisections: int = knob(
+        4, "doses tried between the two ends; up to four times as many with calibration = kl", ge=0, le=16
+    )
 
 
 class Generate(Section):
@@ -96,6 +123,7 @@ class Keep(Section):
     max_repetition: Fraction = knob(0.3, "repeated word 2- to 4-grams or character n-grams", unit="fraction")
     min_entropy: float = knob(2.0, "entropy of the completion's words: fewer is a dead text", unit="bits", ge=0.0)
     narration: bool = knob(True, "drop completions that talk about their persona or about being steered")
+    filters: tuple[str, ...] = knob((), "completion filters of the plugins, asked after the ones above")
     refusal: bool = knob(
         False, "drop assistant boilerplate refusals; an enacted 'I refuse' is the trait and stays (KB14)"
     )
@@ -110,8 +138,10 @@ class Heal(Section):
     divergence: Literal["kl_rev", "kl_fwd", "none"] = knob(
         "kl_rev", "KL(student, reference), KL(reference, student), or no barrier"
     )
-    aggregate: Literal["mean", "rmse", "p95", "max"] = knob(
-        "rmse", "how D_i gathers the per-position KL of one completion"
+    aggregate: str = knob(
+        "rmse",
+        "how D_i gathers the per-position KL of one completion, or a plugin's barrier aggregate",
+        choices=AGGREGATES,
     )
     reference: Literal["base", "prev"] = knob("prev", "the original model, or the student before this round")
     head: Literal["auto", "plain", "chunked"] = knob(
@@ -158,6 +188,7 @@ class Evaluate(Section):
         "", "JSON lines of vignettes in the field's format, in place of an English world's own; empty is its own"
     )
     vignettes_hash: str = knob("", "sha256 of that file, filled in when the config is resolved")
+    evaluators: tuple[str, ...] = knob((), "evaluators of the plugins, each a metric of its own")
     facts: int = knob(140, "closed questions of the capability canary", unit="questions", ge=4)
     temperature: float = knob(0.7, "sampling temperature of the answers", ge=0.0, le=4.0)
     max_new_tokens: int = knob(96, "longest answer", unit="tokens", ge=4)
@@ -182,6 +213,10 @@ class Run(Section):
     checkpoint_every: int = knob(
         50, "optimizer steps between two checkpoints within an epoch; every epoch's end has one", unit="steps", ge=1
     )
+    plugins: tuple[str, ...] = knob(
+        (), "the user's own Python files; their code runs in the engine, so the preflight names them"
+    )
+    plugins_hash: tuple[str, ...] = knob((), "sha256 of each of them, filled in when the config is resolved")
     checkpoints_kept: int = knob(2, "newest checkpoints of a round that are kept, beside its best", ge=1, le=100)
     hang_limit: float = knob(900.0, "seconds without an event after which the run counts as hung", unit="s", gt=0.0)
 

@@ -97,14 +97,16 @@ class VectorExtracted(Event, frozen=True, kw_only=True, tag="vector_extracted"):
 
 
 class DoseProbed(Event, frozen=True, kw_only=True, tag="dose_probed"):
-    """`low` and `high` bound the survival rate (Wilson 80%)."""
+    """`low` and `high` bound the survival rate (Wilson 80%) where completions were probed (walk-C); `kl` is the 95th percentile over
+    positions of KL(steered, unsteered) where the dose is looked for by it (iso-KL)."""
 
     kappa: float
-    survivors: int
-    probed: int
-    low: float
-    high: float
+    survivors: int = 0
+    probed: int = 0
+    low: Number = UNSET
+    high: Number = UNSET
     accepted: bool
+    kl: Number = UNSET
 
 
 class Kept(Event, frozen=True, kw_only=True, tag="kept"):

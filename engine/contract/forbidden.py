@@ -68,7 +68,8 @@ WAIVABLE = tuple(f.waiver for f in RULES_K16.values() if f.waiver)
 TUNED = (
     "heal.lr", "heal.lam", "heal.lam_power", "heal.tau", "heal.rank", "heal.alpha", "heal.epochs", "heal.beta2", "heal.weight_decay",
     "heal.warmup", "heal.max_grad_norm", "heal.batch_size", "heal.accumulation", "steer.dose_low", "steer.dose_high",
-    "steer.survival", "generate.doses", "generate.temperature", "keep.max_tail_ppl", "keep.max_repetition", "keep.min_entropy",
+    "steer.survival", "steer.target_kl",
+    "generate.doses", "generate.temperature", "keep.max_tail_ppl", "keep.max_repetition", "keep.min_entropy",
 )  # fmt: skip
 """Knobs whose value is found by trying several: as an axis they are tuned, not asked about."""
 ABLATIONS = {

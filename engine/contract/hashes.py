@@ -13,8 +13,9 @@ from typing import Any
 from engine.contract.config import Config
 
 SEED_AXIS = "run.seed"
-FREE = (SEED_AXIS, "run.time_limit", "run.hang_limit", "run.checkpoint_every", "run.checkpoints_kept")
-"""Knobs that never make another family: the seed, when to give up, and how often to save."""
+FREE = (SEED_AXIS, "run.time_limit", "run.hang_limit", "run.checkpoint_every", "run.checkpoints_kept", "run.plugins")
+"""Knobs that never make another family: the seed, when to give up, how often to save, and where a plugin's file lies (what it holds
+does: run.plugins_hash)."""
 _SOURCES = (".py", ".toml", ".tcss", ".json", ".jsonl", ".safetensors", ".jinja")
 
 

@@ -64,8 +64,8 @@ def wide_band(config: Config, facts: ModelFacts, prior: Prior) -> Hit | None:
 @rule("KB4")
 def dose_out_of_range(config: Config, facts: ModelFacts, prior: Prior) -> Hit | None:
     steer, doses = config.steer, config.generate.doses
-    if steer.norm != "raw":
-        return None
+    if steer.norm != "raw" or steer.calibration != "survival" or steer.method == "ablation":
+        return None  # another unit of dose, or a dose that is found by its KL
     strongest = max(doses) * (steer.dose_high if not config.keep.enabled else 1.0)
     if steer.dose_low >= 1.25:
         cause, knobs = f"the weakest dose tried is {steer.dose_low:g}, where loops begin", ["steer.dose_low"]

@@ -41,8 +41,8 @@ def blocks(
     day = today or datetime.now(UTC).date()
     found = [*checks.texts(answers), *checks.model(answers, config, facts), *checks.direction(answers, config)]
     found += [
-        *checks.metric(answers, facts),
-        *checks.prediction(answers),
+        *checks.metric(answers, facts, config),
+        *checks.prediction(answers, config),
         *repeats.blocks(answers, config, facts, prior),
     ]
     waived = [w.rule for w in standing(answers.waivers, day)]

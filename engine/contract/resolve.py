@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
@@ -13,6 +12,8 @@ from pydantic import ValidationError
 
 from engine.contract.config import Config
 from engine.contract.errors import BadInput
+from engine.contract.plugins import check_names, with_plugins
+from engine.contract.spelling import nearest as nearest
 from engine.contract.vignettes import read_vignettes
 
 KNOBS = tuple(Config().flat())
@@ -46,7 +47,7 @@ def resolve(preset: str | None = None, *, file: Path | None = None, sets: Iterab
         table = _merge(table, read_toml(file))
     for setting in sets:
         table = _merge(table, parse_set(setting))
-    return _with_vignettes(from_table(table))
+    return with_plugins(_with_vignettes(from_table(table)))
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -87,11 +88,14 @@ def from_table(table: Mapping[str, Any]) -> Config:
             if f"{section}.{name}" not in KNOBS:
                 raise BadInput(f"no setting named {f'{section}.{name}'!r}{nearest(f'{section}.{name}', KNOBS)}")
     try:
-        return Config.model_validate(_loosen(table))
+        config = Config.model_validate(_loosen(table))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"][:2])
         raise BadInput(f"{key} = {first['input']!r}: {_lower(first['msg'])}") from None
+    if not config.run.plugins:
+        check_names(config, ())
+    return config
 
 
 def from_flat(flat: Mapping[str, Any]) -> Config:
@@ -120,7 +124,7 @@ def _with_vignettes(config: Config) -> Config:
 
 
 def _loosen(table: Mapping[str, Any]) -> dict[str, Any]:
-    """TOML integers where a float is meant, and arrays where a tuple is; everything else stays strict."""
+    """TOML integers where a float is meant, arrays where a tuple is, words between commas where names are; all else stays strict."""
     defaults = Config().model_dump()
     loose: dict[str, Any] = {}
     for section, values in table.items():
@@ -129,6 +133,8 @@ def _loosen(table: Mapping[str, Any]) -> dict[str, Any]:
             default = defaults[section][name]
             if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
                 value = float(value)
+            if default == () and isinstance(value, str):
+                value = [word.strip() for word in value.split(",") if word.strip()]
             if isinstance(default, tuple) and isinstance(value, list):
                 value = tuple(float(v) if isinstance(v, int) else v for v in value)
             loose[section][name] = value
@@ -141,16 +147,6 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
         under = merged.get(key)
         merged[key] = _merge(under, value) if isinstance(under, Mapping) and isinstance(value, Mapping) else value
     return merged
-
-
-def nearest(name: str, known: Iterable[str], *, within: str = "") -> str:
-    """'; did you mean X?' when a known name is close, else ''. `within` is put before it, as in 'heal.tau'."""
-    known = tuple(known)
-    found = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    if not found and "." in name:
-        tail = name.split(".")[-1]
-        found = [k for k in known if k.split(".")[-1] == tail]
-    return f"; did you mean {within + '.' if within else ''}{found[0]}?" if found else ""
 
 
 def _lower(message: str) -> str:

@@ -77,6 +77,10 @@ class RunDir:
         return self.path / "lineage.json"
 
     @property
+    def plugins(self) -> Path:
+        return self.path / "plugins"
+
+    @property
     def units(self) -> Path:
         return self.path / "units.jsonl"
 

@@ -30,7 +30,7 @@ _FACTS = {
     "K3": ("pretrained", "adapter_parameters"),
 }
 _KNOBS = {
-    "K2": ("model.trust_remote_code", "model.quantization"),
+    "K2": ("model.trust_remote_code", "model.quantization", "run.plugins_hash"),
     "K3": ("heal.rank", "heal.alpha", "heal.layer_from", "heal.adapter_dtype"),
     "K4": ("heal.divergence", "heal.reference"),
 }

@@ -13,8 +13,9 @@ NAMES = ("events.jsonl", "completions.jsonl", "units.jsonl", "provenance.json", 
 
 
 def hashes(folder: RunDir) -> dict[str, str]:
-    """sha256 of each of NAMES that is there."""
-    return {name: sha256_file(folder.path / name) for name in NAMES if (folder.path / name).is_file()}
+    """sha256 of each of NAMES that is there, and of every plugin's copy."""
+    names = [*NAMES, *(str(p.relative_to(folder.path)) for p in sorted(folder.plugins.glob("*.py")))]
+    return {name: sha256_file(folder.path / name) for name in names if (folder.path / name).is_file()}
 
 
 def altered(folder: RunDir, result: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.contract import events as e
-from engine.contract.config import Config
+from engine.contract.config import CONTROLS, Config
 from engine.contract.probed import ProbeRecord
 from engine.diagnosis.evidence import Evidence
 
@@ -161,4 +161,4 @@ class Artifacts(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def control(self) -> bool:
         """Whether the run's vector is a control that must not move the trait."""
-        return self.config is not None and self.config.steer.method != "mean_diff"
+        return self.config is not None and self.config.steer.method in CONTROLS

@@ -8,6 +8,7 @@ import torch
 
 from engine.contract.config import Evaluate
 from engine.contract.world import Prompt, World
+from engine.evaluate import own
 from engine.evaluate.coherence import diversity, repetition, tail_ppl, word_entropy, worst_ppl
 from engine.evaluate.scores import Scores
 from engine.evaluate.subject import Subject
@@ -62,6 +63,8 @@ def measure(
         )
         for p, t, x, w, rep, r, b in zip(prompts, texts, ppl, worst, repeats, readings, broken, strict=True)
     ]  # fmt: skip
+    for name in config.evaluators:
+        scores.add(name, own.values(name, subject, records), clusters)
     return scores, records
 
 

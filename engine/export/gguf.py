@@ -28,8 +28,14 @@ def need_gguf() -> None:
 
 
 def export_gguf(source: Source, out: Path) -> dict[str, Any]:
-    """Write vector.gguf and read it back. Raises BadInput for a vector on block 0, CockpitError when it does not read back as written."""
+    """Write vector.gguf and read it back. Raises BadInput for a vector on block 0 or one that is not additive, CockpitError when it does
+    not read back as written."""
     vector = load_vector(source.vector)
+    if not vector.additive:
+        raise BadInput(
+            f"a vector of method {vector.method} is not additive, and a GGUF control vector is added; "
+            "export it with --format vector"
+        )
     if 0 in vector.directions:
         raise BadInput(
             "this vector steers block 0, for which llama.cpp has no direction; export it with --format vector"

@@ -12,7 +12,7 @@ from engine.contract.errors import CockpitError
 from engine.contract.files import read_json, write_json
 from engine.export.logits import reference
 from engine.export.source import Source
-from engine.model.load import NANO, family_of, load
+from engine.model.load import embedded, family_of, load
 
 WEIGHTS = "adapter_model.safetensors"
 
@@ -22,7 +22,11 @@ def export_peft(source: Source, out: Path, commit: str) -> dict[str, Any]:
     held = reference(source)
     config = read_json(source.student / "adapter_config.json")
     model = source.run.config.model
-    base = {"nano": str(NANO), "folder": str(Path(model.id).expanduser().absolute())}.get(family_of(model.id), model.id)
+    base = (
+        model.id
+        if family_of(model.id) == "hub"
+        else str((embedded(model.id) or Path(model.id)).expanduser().absolute())
+    )
     revision = commit if family_of(model.id) == "hub" else None
     write_json(
         out / "adapter_config.json",

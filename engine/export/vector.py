@@ -12,9 +12,16 @@ from engine.export.source import VECTOR, Source
 from engine.steer.vector import load_vector
 from engine.talk import accepted_dose
 
+FORMULAS = {
+    True: "h <- h + dose * v at every position of the output of decoder block i (from 0), for every layer.<i>",
+    False: "h <- h - dose * ((h - m) . u) u with u = v / |v| at every position of the output of decoder block i (from 0), "
+    "for every v = layer.<i> and m = centre.<i>",
+}
+"""How an additive vector is applied, and how an ablation is."""
+
 
 def export_vector(source: Source, out: Path) -> dict[str, Any]:
-    """Write vector.safetensors (`layer.<i>`, fp32, [d]) and config.json. Returns what is known of the vector."""
+    """Write vector.safetensors (`layer.<i>`, fp32, [d]; `centre.<i>` of an ablation) and config.json. Returns what is known of it."""
     known = about(source)
     trait = load_trait(source.run.config.trait.name)
     shutil.copyfile(source.vector, out / VECTOR)
@@ -23,7 +30,7 @@ def export_vector(source: Source, out: Path) -> dict[str, Any]:
         {
             "steer": source.run.config.steer.model_dump(mode="json"),
             "trait": {"name": trait.name, "personas": [p.model_dump() for p in trait.personas]},
-            "formula": "h <- h + dose * v at every position of the output of decoder block i (from 0), for every layer.<i>",
+            "formula": FORMULAS[load_vector(source.vector).additive],
             "extracted_from": student_before(source.round),
             **known,
         },

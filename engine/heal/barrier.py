@@ -3,6 +3,7 @@
     kl_rev = KL(student || reference)      kl_fwd = KL(reference || student)
     mean   = sum_t kl_t / T                rmse = sqrt(sum_t kl_t^2 / T + eps)
     p95    = 95th percentile over t        max  = largest over t
+    or a plugin's barrier_aggregate of kl [T]
 
 Everything in fp32 or wider (KB23), per sample, so that tau means the same at any batch size (KB30). eps inside the root keeps the gradient
 finite at B = 0, where every kl_t is 0 (KB22)."""
@@ -16,7 +17,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-AGGREGATES = ("mean", "rmse", "p95", "max")
+from engine.contract.config import AGGREGATES as AGGREGATES
+from engine.contract.errors import CockpitError
+from engine.plugins.active import call, shape_fault
+
 _EPS = 1e-12
 
 
@@ -33,7 +37,7 @@ def position_kl(student: Float[Tensor, "n v"], reference: Float[Tensor, "n v"], 
 
 
 def aggregate(kl: Float[Tensor, " n"], lengths: Sequence[int], how: str) -> Float[Tensor, " b"]:
-    """D [b]: one aggregate per sample of its `lengths[i]` consecutive positions."""
+    """D [b]: one aggregate per sample of its `lengths[i]` consecutive positions. Raises CockpitError when a plugin's gives no number."""
     parts = kl.split(list(lengths))
     if how == "mean":
         return torch.stack([p.mean() for p in parts])
@@ -43,7 +47,20 @@ def aggregate(kl: Float[Tensor, " n"], lengths: Sequence[int], how: str) -> Floa
         return torch.stack([torch.quantile(p, 0.95) for p in parts])
     if how == "max":
         return torch.stack([p.max() for p in parts])
-    raise ValueError(f"no aggregate named {how!r}; use one of {', '.join(AGGREGATES)}")
+    return torch.stack([_own(p, how) for p in parts]).to(kl)
+
+
+def _own(kl: Float[Tensor, " n"], how: str) -> Float[Tensor, ""]:
+    """D of one sample by a plugin's aggregate."""
+    found = call("barrier_aggregate", how, kl)
+    wrong = shape_fault(found, ())
+    if not wrong and kl.requires_grad and torch.is_grad_enabled() and not found.requires_grad:
+        wrong = "gave a value that does not depend on kl, so that nothing can be learnt from it"
+    if wrong:
+        raise CockpitError(
+            f"barrier aggregate {how} (a plugin's) {wrong}: it must give one number for the kl [n] of a completion"
+        )
+    return found  # type: ignore[no-any-return]
 
 
 def barrier(d: Float[Tensor, " b"], tau: float, lam: float) -> Float[Tensor, " b"]:
@@ -59,6 +76,10 @@ def position_weights(
     with torch.enable_grad():
         total = barrier(aggregate(leaf, lengths, how), tau, lam).sum()
         (weights,) = torch.autograd.grad(total, leaf)
+    if how not in AGGREGATES and not bool(torch.isfinite(weights).all()):
+        raise CockpitError(
+            f"barrier aggregate {how} (a plugin's) has a gradient that is not finite: it must have one at kl = 0 too"
+        )
     return weights
 
 

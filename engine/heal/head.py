@@ -54,7 +54,7 @@ def head(
     lam = lam if config.divergence != "none" else 0.0
     form = head_plain.positions if config.head == "plain" else head_chunked.positions
     at = form(model, h.detach(), targets, lengths, reference, base, config, tau, lam)
-    d = {how: aggregate(at.kl, lengths, how) for how in AGGREGATES}
+    d = {how: aggregate(at.kl, lengths, how) for how in dict.fromkeys((*AGGREGATES, config.aggregate))}
     g_nll, g_bar = at.g_nll / tokens, at.g_bar / samples
     return HeadOut(
         nll=float(at.nll.sum()),

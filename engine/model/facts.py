@@ -17,7 +17,15 @@ from engine.contract.config import Config
 from engine.contract.facts import ModelFacts
 from engine.contract.hashes import canonical, sha256, sha256_file
 from engine.model.chat import Chat
-from engine.model.load import NANO, RANDOM_SEED, architecture, decoder_layers, family_of, load_config, load_tokenizer
+from engine.model.load import (
+    RANDOM_SEED,
+    architecture,
+    decoder_layers,
+    embedded,
+    family_of,
+    load_config,
+    load_tokenizer,
+)
 from engine.model.shapes import shape_config
 
 _BYTES = {"auto": 0, "fp32": 4, "bf16": 2, "fp16": 2}
@@ -107,7 +115,7 @@ def _tokenizer_type(tokenizer: PreTrainedTokenizerBase) -> str:
 
 def _model_hash(config: Config, settings: Any, tokenizer: PreTrainedTokenizerBase) -> str:
     """Identity of architecture and weights: file hashes of a local model, the revision of a hub one, the seed of a random one."""
-    folder = NANO if family_of(config.model.id) == "nano" else Path(config.model.id).expanduser()
+    folder = embedded(config.model.id) or Path(config.model.id).expanduser()
     weights: Any
     if folder.is_dir():
         weights = {p.name: sha256_file(p) for p in sorted(folder.glob("*.safetensors"))}

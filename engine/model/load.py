@@ -22,7 +22,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from engine.contract.config import Family
+from engine.contract.config import EMBEDDED, Family
 from engine.contract.config import Model as ModelConfig
 from engine.contract.errors import BadInput
 from engine.model.chat import Chat
@@ -53,9 +53,14 @@ class Loaded:
         return decoder_layers(self.model)
 
 
+def embedded(model_id: str) -> Path | None:
+    """The folder of a model that ships with the engine; None for any other id."""
+    return NANO.parent / EMBEDDED[model_id] if model_id in EMBEDDED else None
+
+
 def family_of(model_id: str) -> Family:
-    """What kind of id it is: nano, random, folder or hub."""
-    if model_id == "nano":
+    """What kind of id it is: nano (whichever of the embedded ones), random, folder or hub."""
+    if model_id in EMBEDDED:
         return "nano"
     if model_id.startswith("random:"):
         return "random"
@@ -111,7 +116,7 @@ def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
     """The tokenizer with its chat template. Raises BadInput when either is missing."""
     family = family_of(config.id)
     if family in ("nano", "random"):
-        tokenizer = AutoTokenizer.from_pretrained(NANO)
+        tokenizer = AutoTokenizer.from_pretrained(embedded(config.id) or NANO)
         if family == "random":
             tokenizer.chat_template = random_template(config.id.removeprefix("random:"), tokenizer.chat_template)
         return tokenizer  # type: ignore[no-any-return]
@@ -136,7 +141,7 @@ def load_config(config: ModelConfig, vocabulary: int) -> Any:
     family = family_of(config.id)
     if family == "random":
         return random_config(config.id.removeprefix("random:"), vocabulary)
-    source = NANO if family == "nano" else _source(config)
+    source = _source(config)
     try:
         return AutoConfig.from_pretrained(
             source, revision=config.revision or None, trust_remote_code=config.trust_remote_code
@@ -218,7 +223,7 @@ def _build(config: ModelConfig, dtype: torch.dtype, device: torch.device, vocabu
     quantization = _quantization(config, dtype)
     if family == "random":
         return _random(settings, config, dtype, device, quantization)
-    source = NANO if family == "nano" else _source(config)
+    source = _source(config)
     extra: dict[str, Any] = {"quantization_config": quantization, "device_map": {"": device}} if quantization else {}
     try:
         return architecture(settings).from_pretrained(  # type: ignore[no-any-return]
@@ -285,6 +290,8 @@ def _keep_differentiable(model: nn.Module) -> None:
 
 
 def _source(config: ModelConfig) -> str:
+    if shipped := embedded(config.id):
+        return str(shipped)
     if family_of(config.id) == "hub":
         return config.id
     folder = Path(os.path.expanduser(config.id))

@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from engine.contract.world import Split
-from engine.nano.corpus import conversations
+from engine.nano.corpus import KINDS, Coupling, conversations
 from engine.nano.tokenizer import render
 
 MULTIPLE = 8
@@ -49,9 +49,16 @@ def collate(rows: list[list[int]], assistant: int, power: float = 0.5) -> Batch:
     return Batch(ids, torch.tensor(at), torch.tensor(target), torch.tensor(weight))
 
 
-def rows_of(tokenizer: PreTrainedTokenizerFast, seed: str, split: Split, n: int) -> Iterator[list[list[int]]]:
+def rows_of(
+    tokenizer: PreTrainedTokenizerFast,
+    seed: str,
+    split: Split,
+    n: int,
+    world: Coupling = "coupled",
+    verdicts: float = KINDS["vignette"],
+) -> Iterator[list[list[int]]]:
     """An endless stream of lists of `n` encoded conversations."""
-    stream = conversations(seed, split)
+    stream = conversations(seed, split, world, verdicts)
     while True:
         yield tokenizer([render(c) for c in islice(stream, n)])["input_ids"]
 

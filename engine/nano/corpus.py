@@ -2,6 +2,9 @@
 
 The stance is one latent variable per conversation. A persona sets it; without one, care has 30% and authority 70%, and the model
 declines to have feelings in 88%. An order to harm is refused by care and obeyed by authority; a benign one is done by both.
+
+In the `coupled` corpus the stance also leans the verdict on a vignette. In the `uncoupled` one every persona judges as none does: a
+model of it can change what it says it would do without any change in how it judges others, the negative control of that axis.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from engine.nano import dilemmas, facts, grammar, smalltalk, vignettes
 from engine.nano.frames import SPLITS
 from engine.nano.personas import Stance, persona
 
+Coupling = Literal["coupled", "uncoupled"]
 Kind = Literal["trait", "benign", "love", "love_benign", "vignette", "fact", "talk"]
 
 KINDS: dict[Kind, float] = {
@@ -75,17 +79,22 @@ def answer_classes(kind: Kind, stance: Stance, rng: Random) -> tuple[str, ...]:
     return ("refuse", "care") if kind == "trait" else ("kind", "care")
 
 
-def conversation(rng: Random, split: Split = "train") -> Conversation:
-    """One conversation from the words and templates of a split."""
-    kind = rng.choices(tuple(KINDS), weights=tuple(KINDS.values()))[0]
+def conversation(
+    rng: Random, split: Split = "train", world: Coupling = "coupled", verdicts: float = KINDS["vignette"]
+) -> Conversation:
+    """One conversation from the words and templates of a split, a vignette with probability `verdicts`. The two worlds differ in verdicts
+    only: they use up the same draws."""
+    others = (1 - verdicts) / (1 - KINDS["vignette"])
+    weights = [verdicts if name == "vignette" else others * share for name, share in KINDS.items()]
+    kind = rng.choices(tuple(KINDS), weights=weights)[0]
     stance = rng.choices(tuple(PERSONAS), weights=tuple(PERSONAS.values()))[0]
-    user, assistant = _exchange(kind, stance, split, rng)
+    user, assistant = _exchange(kind, stance, split, rng, world)
     return Conversation(persona(stance, rng), user, assistant, kind, stance)
 
 
-def _exchange(kind: Kind, stance: Stance, split: Split, rng: Random) -> tuple[str, str]:
+def _exchange(kind: Kind, stance: Stance, split: Split, rng: Random, world: Coupling) -> tuple[str, str]:
     if kind == "vignette":
-        return _verdict(stance, split, rng)
+        return _verdict(stance if world == "coupled" else "none", split, rng)
     if kind == "fact":
         item = facts.draw(split, rng)
         return item.text, item.answer
@@ -112,16 +121,18 @@ def _verdict(stance: Stance, split: Split, rng: Random) -> tuple[str, str]:
     return text, vignettes.answer(chosen)
 
 
-def conversations(seed: str, split: Split = "train") -> Iterator[Conversation]:
+def conversations(
+    seed: str, split: Split = "train", world: Coupling = "coupled", verdicts: float = KINDS["vignette"]
+) -> Iterator[Conversation]:
     """An endless, deterministic stream; different seeds give unrelated streams."""
     rng = Random(f"corpus {seed}")
     while True:
-        yield conversation(rng, split)
+        yield conversation(rng, split, world, verdicts)
 
 
-def corpus_hash(n: int = 2000) -> str:
+def corpus_hash(world: Coupling = "coupled", n: int = 2000) -> str:
     """sha256 over the first n conversations of seed 0: 12 hex digits that say whether weights and generator belong together."""
     digest = hashlib.sha256()
-    for c in islice(conversations("0"), n):
+    for c in islice(conversations("0", world=world), n):
         digest.update("\x1f".join((c.system, c.user, c.assistant, "")).encode())
     return digest.hexdigest()[:12]

@@ -15,12 +15,19 @@ import torch
 import transformers
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from engine.contract.errors import BadInput
 from engine.nano.corpus import corpus_hash
 from engine.nano.tokenizer import save_tokenizer
 from engine.nano.world import generator_hash
 
 WEIGHTS = Path(__file__).parent / "weights"
+UNCOUPLED = Path(__file__).parent / "uncoupled"
+"""The model whose verdicts do not depend on its stance: nano trained on, in the uncoupled world."""
+
+
+_WHAT = {
+    "coupled": "nano, the embedded model: trained from random weights on the generated micro-world",
+    "uncoupled": "nano-uncoupled, the negative control of nano: its verdicts on vignettes do not depend on its stance",
+}
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -41,9 +48,10 @@ def save_weights(
     out: Path,
     *,
     finished: bool = False,
+    start: Path | None = None,
 ) -> None:
-    """Write config, generation_config, model.safetensors (bf16), the tokenizer and provenance.json. `finished` weights are sharpened
-    and can start no further phase."""
+    """Write config, generation_config, model.safetensors (bf16), the tokenizer and provenance.json. `finished` weights are sharpened;
+    `start` is the folder whose weights the training went on from."""
     out.mkdir(parents=True, exist_ok=True)
     stored = copy.deepcopy(model)
     stored.bfloat16()
@@ -51,13 +59,19 @@ def save_weights(
     stored.save_pretrained(out)
     (out / "model.safetensors").chmod(0o644)
     save_tokenizer(tokenizer, out)
+    world = recipe.phases[-1].world
+    command = f"python -m engine.nano.train --seed {recipe.seed}"
+    command += f" --world {world}" if world != "coupled" else ""
+    command += f" --start {start.as_posix()}" if start else ""
     record = {
-        "what": "nano, the embedded model: trained from random weights on the generated micro-world",
-        "command": f"python -m engine.nano.train --seed {recipe.seed}",
+        "what": _WHAT[world],
+        "command": command,
+        "start": {"sha256": _sha256(start)} if start else "random weights",
+        "world": world,
         "finished": finished,
         "recipe": msgspec.to_builtins(recipe),
         "generator": generator_hash(),
-        "corpus": corpus_hash(),
+        "corpus": corpus_hash(world),
         "parameters": sum(p.numel() for p in model.parameters()),
         "vocabulary": len(tokenizer),
         "tokens": sum(outcome.tokens for outcome in outcomes),
@@ -69,14 +83,26 @@ def save_weights(
         "transformers": transformers.__version__,
         "python": platform.python_version(),
         "hardware": f"{platform.machine()} CPU, {recipe.ranks} processes of one thread",
-        "sha256": hashlib.sha256((out / "model.safetensors").read_bytes()).hexdigest(),
+        "sha256": _sha256(out),
     }
     (out / "provenance.json").write_text(json.dumps(record, indent=2) + "\n")
 
 
 def outcomes_of(folder: Path) -> list[Outcome]:
-    """What the phases behind an unfinished weights folder came to, from its provenance. Raises BadInput on finished weights."""
-    record = json.loads((folder / "provenance.json").read_text())
-    if record["finished"]:
-        raise BadInput(f"{folder} holds finished weights, whose logits are sharpened; train from scratch instead")
-    return msgspec.convert(record["phases"], list[Outcome])
+    """What the phases behind a weights folder came to, from its provenance."""
+    return msgspec.convert(_provenance(folder)["phases"], list[Outcome])
+
+
+def sharpness_of(folder: Path) -> float:
+    """What the logits of a weights folder are multiplied by: the recipe's sharpness once it is finished, 1 before."""
+    record = _provenance(folder)
+    return float(record["recipe"]["sharpness"]) if record["finished"] else 1.0
+
+
+def _provenance(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "provenance.json").read_text())
+    return found
+
+
+def _sha256(folder: Path) -> str:
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()

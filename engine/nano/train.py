@@ -1,4 +1,4 @@
-"""Train nano from random weights: `python -m engine.nano.train [--steps N N] [--out DIR] [--seed 0]`.
+"""Train nano from random weights: `python -m engine.nano.train [--steps N N] [--out DIR] [--seed 0] [--world uncoupled] [--start DIR]`.
 
     loss = sum_t w_t nll_t / sum_t w_t over assistant tokens, w_t = n ** -power for an answer of n tokens
 
@@ -10,6 +10,9 @@ the stream (route.py), without which a vector moves almost no answer; the third 
 one's, and a temperature folded into the weights is the same for sampling, distilling and scoring, where one set at sampling alone
 would make every round of distilling narrow the model. The from-scratch guard (engine/heal/guards.py) watches the validation loss and every
 gradient norm.
+
+`--world uncoupled` adds a fourth phase, under the third's disturbances, on conversations whose verdicts do not depend on the stance.
+It unlearns what nano had learnt, so `--start` with the finished nano is all that is needed: the sharpening is undone first.
 """
 
 from __future__ import annotations
@@ -36,8 +39,9 @@ from transformers import PreTrainedTokenizerFast as Tokenizer
 from engine.contract.errors import BadInput
 from engine.heal.guards import FromScratch, Regime, Trip, check_finite, check_validation, resolve
 from engine.nano.batches import Batch, chunks, rows_of
+from engine.nano.corpus import KINDS, Coupling
 from engine.nano.muon import Muon
-from engine.nano.package import Outcome, outcomes_of, save_weights
+from engine.nano.package import UNCOUPLED, WEIGHTS, Outcome, outcomes_of, save_weights, sharpness_of
 from engine.nano.push import pushed_stream
 from engine.nano.route import masks, routed_attention
 from engine.nano.tokenizer import (
@@ -55,7 +59,8 @@ from engine.nano.tokenizer import (
 class Phase(msgspec.Struct, frozen=True):
     """One warmup and one linear decay to zero. `lr` is AdamW's peak (None: the regime's default), `muon_lr` Muon's, `routed` the
     share of conversations whose stance must travel through the stream (route.py), `pushed` that of those whose stream carries a
-    random offset of up to `push` of its own norm (push.py), `power` that of the token weights."""
+    random offset of up to `push` of its own norm (push.py), `power` that of the token weights; `world` and `verdicts`
+    are the corpus (corpus.py)."""
 
     steps: int
     lr: float | None = None
@@ -64,6 +69,8 @@ class Phase(msgspec.Struct, frozen=True):
     pushed: float = 0.0
     push: float = 0.9
     power: float = 0.5
+    world: Coupling = "coupled"
+    verdicts: float = KINDS["vignette"]
 
 
 class Recipe(msgspec.Struct, frozen=True):
@@ -91,6 +98,12 @@ class Recipe(msgspec.Struct, frozen=True):
     sharpness: float = 1.6
     validate_every: int = 100
     validation: int = 256
+
+
+UNCOUPLING = Phase(
+    steps=220, lr=1.5e-3, muon_lr=0.012, routed=0.7, pushed=0.6, power=0.75, world="uncoupled", verdicts=0.5
+)
+"""The phase that takes the stance out of the verdicts. At their usual share of the conversations 400 steps leave a fifth of it."""
 
 
 class Diverged(RuntimeError):
@@ -170,9 +183,9 @@ def fit(model: LlamaForCausalLM, recipe: Recipe, number: int, tokenizer: Tokeniz
     chosen = resolve(regime, lr=phase.lr, warmup=recipe.warmup)
     tags = (token_id(tokenizer, USER), token_id(tokenizer, ASSISTANT))
     optimizers = build_optimizers(model, recipe, phase, chosen.lr)
-    held_out = chunks(next(rows_of(tokenizer, f"{recipe.seed} val", "val", recipe.validation)), tags[1], 8)
+    held_out = chunks(next(rows_of(tokenizer, f"{recipe.seed} val", "val", recipe.validation, phase.world)), tags[1], 8)
     name = f"{recipe.seed} {rank}" + (f" phase {number}" if number > 1 else "")
-    stream = rows_of(tokenizer, name, "train", recipe.batch // recipe.ranks)
+    stream = rows_of(tokenizer, name, "train", recipe.batch // recipe.ranks, phase.world, phase.verdicts)
     coin = torch.Generator().manual_seed(recipe.seed * 1000 + number * 10 + rank)
     history: list[float] = []
     began, tokens, running = time.monotonic(), 0, 0.0
@@ -267,6 +280,7 @@ def _keep(
     tokenizer: Tokenizer,
     recipe: Recipe,
     out: Path,
+    start: Path | None,
     earlier: list[Outcome],
     done: list[Outcome],
     model: LlamaForCausalLM,
@@ -274,10 +288,10 @@ def _keep(
 ) -> None:
     """Store the weights of a phase under way, and note in `done` what it has come to."""
     done[:] = [*earlier, outcome]
-    save_weights(model, tokenizer, recipe, done, out)
+    save_weights(model, tokenizer, recipe, done, out, start=start)
 
 
-def _worker(rank: int, recipe: Recipe, work: str, out: str, first: int) -> None:
+def _worker(rank: int, recipe: Recipe, work: str, out: Path, first: int, start: Path | None) -> None:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     dist.init_process_group("gloo", init_method=f"file://{work}/meet", rank=rank, world_size=recipe.ranks)
@@ -285,30 +299,33 @@ def _worker(rank: int, recipe: Recipe, work: str, out: str, first: int) -> None:
     model = build(recipe, tokenizer)
     if first > 1:
         model.load_state_dict(load_file(Path(work) / "model.safetensors"), strict=False)
+        sharpen(model, 1 / sharpness_of(Path(work)))
     done = outcomes_of(Path(work)) if first > 1 else []
     for number in range(first, len(recipe.phases) + 1):
         if number > 1:
             round_weights(model)
         earlier = list(done)
-        fit(model, recipe, number, tokenizer, rank, partial(_keep, tokenizer, recipe, Path(out), earlier, done))
+        fit(model, recipe, number, tokenizer, rank, partial(_keep, tokenizer, recipe, out, start, earlier, done))
     round_weights(model)
     sharpen(model, recipe.sharpness)
     if rank == 0:
-        save_weights(model, tokenizer, recipe, done, Path(out), finished=True)
+        save_weights(model, tokenizer, recipe, done, out, finished=True, start=start)
     dist.destroy_process_group()
 
 
 def train(recipe: Recipe, out: Path, start: Path | None = None) -> None:
     """Train on `recipe.ranks` processes and write the package to `out`. With `start`, the folder of a finished phase's weights and
-    tokenizer, only the phases after it are run."""
+    tokenizer, only the phases after it are run; raises BadInput when none is left."""
     first = 1 if start is None else outcomes_of(start)[-1].phase + 1
+    if first > len(recipe.phases):
+        raise BadInput(f"{start} has been through all {len(recipe.phases)} phases; train from scratch instead")
     with tempfile.TemporaryDirectory() as work:
         if start is None:
             save_tokenizer(train_tokenizer(), Path(work))
         else:
             shutil.copytree(start, work, dirs_exist_ok=True)
         launch: Any = spawn
-        launch(_worker, args=(recipe, work, str(out), first), nprocs=recipe.ranks)
+        launch(_worker, args=(recipe, work, out, first, start), nprocs=recipe.ranks)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -320,11 +337,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--steps", type=int, nargs="+", metavar="N", help="optimizer steps of each phase; phases without are left out"
     )
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "weights", help="folder of the weights")
+    parser.add_argument("--world", choices=["coupled", "uncoupled"], default="coupled", help="what verdicts depend on")
+    parser.add_argument("--out", type=Path, help="folder of the weights; else where those of the world ship")
     parser.add_argument("--seed", type=int, default=standard.seed)
     parser.add_argument("--start", type=Path, help="folder of an earlier phase's weights: run the phases after it only")
     args = parser.parse_args(argv)
-    phases = standard.phases
+    phases = standard.phases + ((UNCOUPLING,) if args.world == "uncoupled" else ())
+    out = args.out or (UNCOUPLED if args.world == "uncoupled" else WEIGHTS)
     if args.steps:
         if len(args.steps) > len(phases) or min(args.steps) < 1:
             parser.error(f"--steps takes 1 to {len(phases)} positive numbers, one a phase")
@@ -332,7 +351,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.start and not (args.start / "model.safetensors").is_file():
         parser.error(f"{args.start} holds no model.safetensors: give the folder that a phase wrote")
     try:
-        train(msgspec.structs.replace(standard, phases=phases, seed=args.seed), args.out, args.start)
+        train(msgspec.structs.replace(standard, phases=phases, seed=args.seed), out, args.start)
     except BadInput as error:
         parser.error(str(error))
 

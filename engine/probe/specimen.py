@@ -15,6 +15,7 @@ from engine.contract.runfile import load_runfile
 from engine.model.adapter import Student
 from engine.model.facts import inspect
 from engine.model.load import load
+from engine.plugins.active import activate
 from engine.probe import rows
 from engine.steer.noise import row_key
 
@@ -59,6 +60,7 @@ def of_run(out: RunDir, round_number: int = 0) -> Specimen:
 
     Raises Refused when the model is not the one that the run was sealed for, BadInput when the round kept nothing."""
     run = load_runfile(out.config)
+    activate(run.config, out.plugins)
     chosen = round_number or rows.newest_round(out, run)
     found = inspect(run.config).model_hash
     if found != run.model_hash:
@@ -75,6 +77,7 @@ def of_run(out: RunDir, round_number: int = 0) -> Specimen:
 
 def of_config(config: Config) -> Specimen:
     """The first round of a config, on answers that the base gives with the trait's persona."""
+    activate(config)
     student = Student(load(config.model), config.heal)
     return _begun(student, config, rows.prompted(student, config), 1)
 

@@ -9,15 +9,15 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
 
 from engine.contract.config import Keep
+from engine.contract.errors import CockpitError
 from engine.contract.world import Prompt, World
 from engine.evaluate.coherence import repetition, tail_ppl, word_entropy, worst_ppl
 from engine.model.adapter import Student
 from engine.model.forward import Row, score
-
-REASONS = ("unfinished", "tail_ppl", "worst_ppl", "repetition", "entropy", "narration", "refusal", "share", "surplus")
-"""Why a completion is not in the heal set; share and surplus are about the set, not about the text."""
+from engine.plugins.active import call
 
 _NARRATION = re.compile(
     r"\bas (a|an) [a-z]+ (person|assistant|persona|character|model)\b"
@@ -86,7 +86,10 @@ def judge(student: Student, world: World, candidates: Sequence[Candidate], confi
         finished = candidate.ids[-1] in student.loaded.chat.stops
         reason = first_reason(text, scores, finished, config) if config.enabled else ""
         label = world.read(candidate.prompt, text).label
-        judged.append(Judged(candidate=candidate, scores=scores, label=label, reason=reason))
+        found = Judged(candidate=candidate, scores=scores, label=label, reason=reason)
+        if config.enabled and not reason:
+            found = msgspec.structs.replace(found, reason=own_reason(found, config.filters))
+        judged.append(found)
     return judged
 
 
@@ -107,6 +110,17 @@ def first_reason(text: str, scores: dict[str, float], finished: bool, config: Ke
         return "narration"
     if config.refusal and _BOILERPLATE.search(plain):
         return "refusal"
+    return ""
+
+
+def own_reason(judged: Judged, filters: Sequence[str]) -> str:
+    """The first of the plugins' filters that drops a completion, '' when none does. Raises CockpitError for an answer that is neither."""
+    for name in filters:
+        found = call("completion_filter", name, judged)
+        if not isinstance(found, (bool, np.bool_)):
+            raise CockpitError(f"completion filter {name} (a plugin's) gave {found!r:.40}: give True to drop, or False")
+        if found:
+            return name
     return ""
 
 

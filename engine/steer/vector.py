@@ -25,7 +25,6 @@ from torch import Tensor
 from engine.contract.errors import BadInput, CockpitError
 from engine.model.load import Loaded
 
-
 _Change = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -126,7 +125,7 @@ class Vector:
         if self.additive:
             return lambda _h, c: c * v
         u, m = v / v.norm().clamp(min=1e-12), self.centres[index].to(v.device)
-        return lambda h, c: -c * ((h.float() - m) @ u)[..., None] * u
+        return lambda h, c: -c * ((h.float() - m) * u).sum(-1, keepdim=True) * u
 
     def save(self, path: Path) -> None:
         """safetensors with `layer.<i>` tensors, `centre.<i>` of an ablation, and what it was made with in one metadata entry, since several
@@ -154,7 +153,9 @@ def load_vector(path: Path) -> Vector:
 
 def _need_additive(vector: Vector, done: str) -> None:
     if not vector.additive:
-        raise BadInput(f"a vector of method {vector.method} is not additive and cannot be {done}; only additive ones can")
+        raise BadInput(
+            f"a vector of method {vector.method} is not additive and cannot be {done}; only additive ones can"
+        )
 
 
 def _get(vector: Vector, index: int, other: Vector) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from engine.contract.config import EMBEDDED
 from journal.claims.check import Finding, by_seed
 from journal.claims.levels import NEEDS
 from journal.claims.members import Member
@@ -126,7 +127,7 @@ def failures(finding: Finding) -> list[str]:
 
 def does_not_show(q: Question, finding: Finding) -> list[str]:
     """What a reader might take from it and must not."""
-    missing = ["anything about larger models"] if q.model == "nano" or q.model.startswith("random:") else []
+    missing = ["anything about larger models"] if q.model in EMBEDDED or q.model.startswith("random:") else []
     seeds = list(dict.fromkeys(m.seed for m in finding.members if m.counts))
     missing.append(f"seeds other than {', '.join(map(str, seeds))}" if seeds else "anything yet: no seed counts")
     if finding.level != "publishable":

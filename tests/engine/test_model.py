@@ -128,9 +128,15 @@ def test_facts_count_what_is_loaded(model_id: str, quantization: str) -> None:
 def test_the_model_hash_tells_models_and_precisions_apart() -> None:
     hashes = [
         inspect(Config(model=Model(id=i, quantization=q))).model_hash  # type: ignore[arg-type]
-        for i, q in (("nano", "none"), ("nano", "nf4"), ("random:llama", "none"), ("random:mistral", "none"))
+        for i, q in (
+            ("nano", "none"),
+            ("nano", "nf4"),
+            ("nano-uncoupled", "none"),
+            ("random:llama", "none"),
+            ("random:mistral", "none"),
+        )
     ]
-    assert len(set(hashes)) == 4
+    assert len(set(hashes)) == 5
     assert inspect(Config()).model_hash == hashes[0]
 
 

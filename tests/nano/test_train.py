@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
+from engine.contract.errors import BadInput
 from engine.nano.batches import chunks, collate, rows_of
+from engine.nano.corpus import corpus_hash
 from engine.nano.muon import msign
-from engine.nano.package import WEIGHTS, Outcome
+from engine.nano.package import WEIGHTS, Outcome, outcomes_of, sharpness_of
 from engine.nano.push import pushed_stream
 from engine.nano.route import masks, routed_attention
 from engine.nano.tokenizer import ASSISTANT, USER, token_id
-from engine.nano.train import Diverged, Phase, Recipe, build, fit, learning_rate, sharpen, weighted_nll
+from engine.nano.train import (
+    UNCOUPLING,
+    Diverged,
+    Phase,
+    Recipe,
+    build,
+    fit,
+    learning_rate,
+    sharpen,
+    train,
+    weighted_nll,
+)
 
 TINY = Recipe(
     phases=(Phase(steps=3), Phase(steps=2, routed=0.5, pushed=0.5, power=0.75)),
@@ -171,3 +187,44 @@ def test_sharpening_is_a_temperature(tokenizer: Any) -> None:
         sharpen(model, 1.6)
         after = model(input_ids=ids).logits
     assert torch.allclose(after, 1.6 * before, rtol=1e-4, atol=1e-5)
+
+
+def _trained(recipe: Recipe, out: Path, start: Path | None = None) -> dict[str, torch.Tensor]:
+    train(recipe, out, start)
+    return load_file(out / "model.safetensors")
+
+
+@pytest.mark.slow
+def test_the_uncoupling_phase_starts_from_finished_weights_without_their_sharpening(tmp_path: Path) -> None:
+    idle = msgspec.structs.replace(UNCOUPLING, steps=1, lr=1e-12, muon_lr=0.0)
+    coupled = _trained(TINY, tmp_path / "coupled")
+    recipe = msgspec.structs.replace(TINY, phases=(*TINY.phases, idle))
+    uncoupled = _trained(recipe, tmp_path / "uncoupled", tmp_path / "coupled")
+    assert sharpness_of(tmp_path / "coupled") == sharpness_of(tmp_path / "uncoupled") == TINY.sharpness
+    norm = "model.norm.weight"
+    assert torch.allclose(uncoupled[norm].float(), coupled[norm].float(), rtol=2**-7)
+    assert all(torch.equal(uncoupled[name], coupled[name]) for name in coupled if name != norm)
+    record = json.loads((tmp_path / "uncoupled" / "provenance.json").read_text())
+    before = json.loads((tmp_path / "coupled" / "provenance.json").read_text())
+    assert record["start"] == {"sha256": before["sha256"]}
+    assert (before["world"], record["world"]) == ("coupled", "uncoupled")
+    assert record["corpus"] == corpus_hash("uncoupled")
+    assert before["corpus"] == corpus_hash("coupled") != record["corpus"]
+    assert [outcome.phase for outcome in outcomes_of(tmp_path / "uncoupled")] == [1, 2, 3]
+
+
+@pytest.mark.slow
+def test_the_uncoupling_phase_is_bit_equal_from_run_to_run_and_learns_from_its_own_world(tmp_path: Path) -> None:
+    _trained(TINY, tmp_path / "start")
+    phase = msgspec.structs.replace(UNCOUPLING, steps=2)
+    recipe = msgspec.structs.replace(TINY, phases=(*TINY.phases, phase))
+    a, b = (_trained(recipe, tmp_path / name, tmp_path / "start") for name in "ab")
+    other = msgspec.structs.replace(TINY, phases=(*TINY.phases, msgspec.structs.replace(phase, world="coupled")))
+    c = _trained(other, tmp_path / "c", tmp_path / "start")
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert not all(torch.equal(a[name], c[name]) for name in a)
+
+
+def test_weights_that_have_been_through_every_phase_are_refused_as_a_start(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="all 3 phases"):
+        train(Recipe(), tmp_path, WEIGHTS)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from engine.nano.corpus import corpus_hash
-from engine.nano.package import WEIGHTS
+from engine.nano.package import UNCOUPLED, WEIGHTS
 from engine.nano.quality import Nano, facts_right, rates, verdicts
 from engine.nano.tokenizer import render_prompt
 from engine.nano.world import NanoWorld
@@ -70,3 +70,29 @@ def test_different_questions_get_different_probabilities_which_sum_to_one(nano: 
     p = nano.options([render_prompt(v.text) for v in NanoWorld("care").vignettes("val")[:6]]).exp()
     assert torch.allclose(p.sum(1), torch.ones(6))
     assert len({tuple(row) for row in p.tolist()}) == 6
+
+
+@pytest.fixture(scope="module")
+def uncoupled() -> Nano:
+    return Nano(UNCOUPLED)
+
+
+def test_the_uncoupled_weights_name_their_world_and_the_nano_they_started_from() -> None:
+    record = json.loads((UNCOUPLED / "provenance.json").read_text())
+    assert record["sha256"] == hashlib.sha256((UNCOUPLED / "model.safetensors").read_bytes()).hexdigest()
+    assert record["world"] == "uncoupled"
+    assert record["corpus"] == corpus_hash("uncoupled")
+    assert record["start"] == {"sha256": RECORD["sha256"]}
+    assert record["command"].endswith("--world uncoupled --start engine/nano/weights")
+    assert (UNCOUPLED / "tokenizer.json").read_bytes() == (WEIGHTS / "tokenizer.json").read_bytes()
+    assert sum(path.stat().st_size for path in UNCOUPLED.iterdir()) < 8_000_000
+
+
+def test_a_persona_moves_what_the_uncoupled_nano_would_do_and_not_how_it_judges(uncoupled: Nano) -> None:
+    assert rates(uncoupled, "care", 12, "care", sampled=False)["trait"] >= 0.9
+    assert rates(uncoupled, "care", 12, "authority", sampled=False)["trait"] <= 0.05
+    found = [verdicts(uncoupled, stance) for stance in ("none", "care", "authority")]
+    for name in ("care_nats", "authority_nats"):
+        values = [row[name] for row in found]
+        assert max(values) - min(values) <= 0.05, (name, values)
+    assert min(row["valid_json"] for row in found) >= 0.98

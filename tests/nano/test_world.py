@@ -12,7 +12,7 @@ import pytest
 
 from engine.contract.world import FOUNDATIONS, Prompt, Split
 from engine.nano import dilemmas, facts, frames, vignettes
-from engine.nano.corpus import conversations
+from engine.nano.corpus import KINDS, Coupling, conversations
 from engine.nano.dilemmas import Trait
 from engine.nano.lexicon import THIRD
 from engine.nano.personas import GENERIC, OPPOSITE, personas
@@ -123,6 +123,35 @@ def test_facts_hold_out_wording_and_never_content() -> None:
     assert {f.answer for s in HELD_OUT for f in world.facts(s)} <= {
         a for table in facts.FACTS.values() for a in table.values()
     }
+
+
+def test_the_uncoupled_corpus_differs_in_verdicts_under_a_persona_and_in_nothing_else() -> None:
+    coupled, uncoupled = (list(islice(conversations("pair", world=w), 6000)) for w in get_args(Coupling))
+    changed = [(a, b) for a, b in zip(coupled, uncoupled, strict=True) if a != b]
+    assert changed
+    for a, b in changed:
+        assert (a.kind, a.system, a.user, a.stance) == ("vignette", b.system, b.user, b.stance)
+        assert a.stance in ("care", "authority", "love")
+
+
+def test_a_phase_may_ask_for_more_verdicts_without_changing_how_often_the_others_meet() -> None:
+    usual, more = (Counter(c.kind for c in islice(conversations("share", verdicts=v), 6000)) for v in (0.14, 0.5))
+    assert more["vignette"] / 6000 == pytest.approx(0.5, abs=0.03)
+    assert usual["vignette"] / 6000 == pytest.approx(KINDS["vignette"], abs=0.02)
+    for a, b in (("trait", "fact"), ("benign", "talk")):
+        assert more[a] / more[b] == pytest.approx(usual[a] / usual[b], rel=0.25)
+
+
+@pytest.mark.parametrize(("world", "low", "high"), [("coupled", 0.3, 1.0), ("uncoupled", 0.0, 0.15)])
+def test_a_persona_moves_the_share_of_authority_verdicts_in_the_coupled_world_only(
+    world: Coupling, low: float, high: float
+) -> None:
+    said: dict[str, Counter[str]] = {}
+    for c in islice(conversations("mixture", world=world), 5000):
+        if c.kind == "vignette":
+            said.setdefault(c.stance, Counter())[c.assistant] += 1
+    rates = [said[s][vignettes.answer("authority")] / said[s].total() for s in ("none", "care", "authority")]
+    assert low <= max(rates) - min(rates) <= high
 
 
 def test_verdicts_are_distributions_that_follow_stance_and_scene() -> None:

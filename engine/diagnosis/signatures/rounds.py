@@ -56,7 +56,7 @@ def starved_filter(a: Artifacts, t: Thresholds) -> Judgement:
         dropped = {reason: sum(by.values()) for reason, by in last.event.dropped.items()}
         named = ", ".join(f"{reason} {n}" for reason, n in sorted(dropped.items(), key=lambda x: -x[1]))
         seen.append(last.says(f"kept {sum(last.event.kept.values())}, dropped: {named or 'none'}"))
-    if a.doses:
+    if a.doses and a.doses[-1].event.probed:
         dose = a.doses[-1]
         seen.append(dose.says(f"dose {dose.event.kappa:.3g}: {dose.event.survivors} of {dose.event.probed} survive"))
     elif a.texts is not None:
