@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import cache
 from itertools import islice
 from random import Random
 from typing import Literal, NamedTuple
@@ -130,6 +131,7 @@ def conversations(
         yield conversation(rng, split, world, verdicts)
 
 
+@cache
 def corpus_hash(world: Coupling = "coupled", n: int = 2000) -> str:
     """sha256 over the first n conversations of seed 0: 12 hex digits that say whether weights and generator belong together."""
     digest = hashlib.sha256()

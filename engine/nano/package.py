@@ -21,12 +21,12 @@ from engine.nano.world import generator_hash
 
 WEIGHTS = Path(__file__).parent / "weights"
 UNCOUPLED = Path(__file__).parent / "uncoupled"
-"""The model whose verdicts do not depend on its stance: nano trained on, in the uncoupled world."""
+"""Nano trained on in the uncoupled world, where verdicts do not depend on the stance; quality.json says how much of it is left."""
 
 
 _WHAT = {
     "coupled": "nano, the embedded model: trained from random weights on the generated micro-world",
-    "uncoupled": "nano-uncoupled, the negative control of nano: its verdicts on vignettes do not depend on its stance",
+    "uncoupled": "nano-uncoupled, the negative control of nano: trained where verdicts on vignettes do not depend on the stance",
 }
 
 

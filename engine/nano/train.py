@@ -103,7 +103,8 @@ class Recipe(msgspec.Struct, frozen=True):
 UNCOUPLING = Phase(
     steps=220, lr=1.5e-3, muon_lr=0.012, routed=0.7, pushed=0.6, power=0.75, world="uncoupled", verdicts=0.5
 )
-"""The phase that takes the stance out of the verdicts. At their usual share of the conversations 400 steps leave a fifth of it."""
+"""The phase that takes the stance out of the verdicts. Measured between the care and the authority persona,
+.25 of 2.1 nats of care and .14 of 2.0 of authority are left; at the usual share of vignettes 400 steps leave .45 and .24."""
 
 
 class Diverged(RuntimeError):
@@ -271,6 +272,12 @@ def sharpen(model: LlamaForCausalLM, sharpness: float) -> None:
     model.model.norm.weight.mul_(sharpness)
 
 
+def go_on_from(model: LlamaForCausalLM, folder: Path) -> None:
+    """Take over the weights of a folder as they were trained: finished ones without their sharpening."""
+    model.load_state_dict(load_file(folder / "model.safetensors"), strict=False)
+    sharpen(model, 1 / sharpness_of(folder))
+
+
 def _stop_on(trip: Trip | None) -> None:
     if trip is not None:
         raise Diverged(trip)
@@ -298,8 +305,7 @@ def _worker(rank: int, recipe: Recipe, work: str, out: Path, first: int, start: 
     tokenizer = load_tokenizer(Path(work))
     model = build(recipe, tokenizer)
     if first > 1:
-        model.load_state_dict(load_file(Path(work) / "model.safetensors"), strict=False)
-        sharpen(model, 1 / sharpness_of(Path(work)))
+        go_on_from(model, Path(work))
     done = outcomes_of(Path(work)) if first > 1 else []
     for number in range(first, len(recipe.phases) + 1):
         if number > 1:

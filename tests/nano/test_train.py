@@ -10,14 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 import torch
-from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
 from engine.contract.errors import BadInput
 from engine.nano.batches import chunks, collate, rows_of
 from engine.nano.corpus import corpus_hash
 from engine.nano.muon import msign
-from engine.nano.package import WEIGHTS, Outcome, outcomes_of, sharpness_of
+from engine.nano.package import WEIGHTS, Outcome, outcomes_of, save_weights, sharpness_of
 from engine.nano.push import pushed_stream
 from engine.nano.route import masks, routed_attention
 from engine.nano.tokenizer import ASSISTANT, USER, token_id
@@ -28,7 +27,9 @@ from engine.nano.train import (
     Recipe,
     build,
     fit,
+    go_on_from,
     learning_rate,
+    round_weights,
     sharpen,
     train,
     weighted_nll,
@@ -189,38 +190,35 @@ def test_sharpening_is_a_temperature(tokenizer: Any) -> None:
     assert torch.allclose(after, 1.6 * before, rtol=1e-4, atol=1e-5)
 
 
-def _trained(recipe: Recipe, out: Path, start: Path | None = None) -> dict[str, torch.Tensor]:
-    train(recipe, out, start)
-    return load_file(out / "model.safetensors")
-
-
 @pytest.mark.slow
-def test_the_uncoupling_phase_starts_from_finished_weights_without_their_sharpening(tmp_path: Path) -> None:
-    idle = msgspec.structs.replace(UNCOUPLING, steps=1, lr=1e-12, muon_lr=0.0)
-    coupled = _trained(TINY, tmp_path / "coupled")
-    recipe = msgspec.structs.replace(TINY, phases=(*TINY.phases, idle))
-    uncoupled = _trained(recipe, tmp_path / "uncoupled", tmp_path / "coupled")
-    assert sharpness_of(tmp_path / "coupled") == sharpness_of(tmp_path / "uncoupled") == TINY.sharpness
-    norm = "model.norm.weight"
-    assert torch.allclose(uncoupled[norm].float(), coupled[norm].float(), rtol=2**-7)
-    assert all(torch.equal(uncoupled[name], coupled[name]) for name in coupled if name != norm)
-    record = json.loads((tmp_path / "uncoupled" / "provenance.json").read_text())
-    before = json.loads((tmp_path / "coupled" / "provenance.json").read_text())
-    assert record["start"] == {"sha256": before["sha256"]}
-    assert (before["world"], record["world"]) == ("coupled", "uncoupled")
-    assert record["corpus"] == corpus_hash("uncoupled")
-    assert before["corpus"] == corpus_hash("coupled") != record["corpus"]
-    assert [outcome.phase for outcome in outcomes_of(tmp_path / "uncoupled")] == [1, 2, 3]
+def test_a_start_from_finished_weights_undoes_their_sharpening_and_is_named_in_the_provenance(
+    tokenizer: Any, tmp_path: Path
+) -> None:
+    start, out = tmp_path / "start", tmp_path / "out"
+    model = build(TINY, tokenizer)
+    round_weights(model)
+    trained = {name: p.detach().clone() for name, p in model.named_parameters()}
+    sharpen(model, TINY.sharpness)
+    outcomes = [Outcome(n, 1, 1.0, 1.0, (1.0,)) for n in (1, 2)]
+    save_weights(model, tokenizer, TINY, outcomes, start, finished=True)
+    again = build(msgspec.structs.replace(TINY, seed=1), tokenizer)
+    go_on_from(again, start)
+    for name, p in again.named_parameters():
+        assert torch.allclose(p, trained[name], rtol=2**-7 if name == "model.norm.weight" else 0.0, atol=0.0), name
+    recipe = msgspec.structs.replace(TINY, phases=(*TINY.phases, UNCOUPLING))
+    save_weights(again, tokenizer, recipe, [*outcomes, Outcome(3, 1, 1.0, 1.0, (1.0,))], out, start=start)
+    first, second = (json.loads((folder / "provenance.json").read_text()) for folder in (start, out))
+    assert second["start"] == {"sha256": first["sha256"]}
+    assert (first["world"], second["world"]) == ("coupled", "uncoupled")
+    assert (first["corpus"], second["corpus"]) == (corpus_hash("coupled"), corpus_hash("uncoupled"))
+    assert [outcome.phase for outcome in outcomes_of(out)] == [1, 2, 3]
+    assert (sharpness_of(start), sharpness_of(out)) == (TINY.sharpness, 1.0)
 
 
-@pytest.mark.slow
-def test_the_uncoupling_phase_is_bit_equal_from_run_to_run_and_learns_from_its_own_world(tmp_path: Path) -> None:
-    _trained(TINY, tmp_path / "start")
+def test_the_uncoupling_phase_repeats_to_the_bit_and_learns_from_its_own_world(tokenizer: Any) -> None:
     phase = msgspec.structs.replace(UNCOUPLING, steps=2)
-    recipe = msgspec.structs.replace(TINY, phases=(*TINY.phases, phase))
-    a, b = (_trained(recipe, tmp_path / name, tmp_path / "start") for name in "ab")
-    other = msgspec.structs.replace(TINY, phases=(*TINY.phases, msgspec.structs.replace(phase, world="coupled")))
-    c = _trained(other, tmp_path / "c", tmp_path / "start")
+    worlds = [msgspec.structs.replace(phase, world=world) for world in ("uncoupled", "uncoupled", "coupled")]
+    a, b, c = (_fit(tokenizer, msgspec.structs.replace(TINY, phases=(w,), batch=48))[0] for w in worlds)
     assert all(torch.equal(a[name], b[name]) for name in a)
     assert not all(torch.equal(a[name], c[name]) for name in a)
 
