@@ -34,6 +34,8 @@ _KNOBS = {
     "K3": ("heal.rank", "heal.alpha", "heal.layer_from", "heal.adapter_dtype"),
     "K4": ("heal.divergence", "heal.reference"),
 }
+_DEFAULTS = Config().flat()
+"""Where a knob stood in a seal that is older than it."""
 Evidence = dict[str, dict[str, Any]]
 
 
@@ -187,7 +189,7 @@ def _evidence(
     for item, names in _FACTS.items():
         found[item] |= {name: facts.get(name) for name in names}
     for item, knobs in _KNOBS.items():
-        found[item] |= {knob: config.get(knob) for knob in knobs}
+        found[item] |= {knob: config.get(knob, _DEFAULTS.get(knob)) for knob in knobs}
     found["K5"] = {"metric version": metric_version, "tokenizer_hash": facts.get("tokenizer_hash"), **splits}
     found["K6"] = {knob: value for knob, value in config.items() if weight(knob) > 0}
     found["K7"] = dict(prior)

@@ -49,6 +49,14 @@ def test_everything_is_unchanged_under_another_seed_or_declared_axis(
         assert (found.id, found.unchanged) == (RUN, [*ORDER]), sets
 
 
+def test_a_seal_older_than_a_knob_stands_where_the_knob_was_born(spoilt: Spoil, facts: ModelFacts) -> None:
+    now = sealed(spoilt(), facts)
+    older = msgspec.structs.replace(now, config={k: v for k, v in now.config.items() if k != "run.plugins_hash"})
+    found = since(spoilt(), CONFIG, facts, Prior(sealed=[older], splits=SPLITS))
+    assert found is not None
+    assert found.unchanged == [*ORDER]
+
+
 @pytest.mark.parametrize(
     ("fact", "value", "items"),
     [
