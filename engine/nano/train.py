@@ -104,7 +104,7 @@ UNCOUPLING = Phase(
     steps=220, lr=1.5e-3, muon_lr=0.012, routed=0.7, pushed=0.6, power=0.75, world="uncoupled", verdicts=0.5
 )
 """The phase that takes the stance out of the verdicts. Measured between the care and the authority persona,
-.25 of 2.1 nats of care and .14 of 2.0 of authority are left; at the usual share of vignettes 400 steps leave .45 and .24."""
+.25 of 2.1 nats of care and .13 of 2.0 of authority are left; at the usual share of vignettes 400 steps leave .45 and .24."""
 
 
 class Diverged(RuntimeError):
