@@ -21,6 +21,7 @@ from engine.contract.world import Prompt, World
 from engine.controls import Controls
 from engine.evaluate.evaluation import Items
 from engine.evaluate.scores import Scores
+from engine.evaluate.verdict import asked_for_verdict
 from engine.heal.checkpoint import Checkpoints
 from engine.model.adapter import Student
 from engine.model.load import Loaded
@@ -79,6 +80,11 @@ class Lab:
     def training(self) -> list[Prompt]:
         """The training prompts, which a world draws anew every time it is asked."""
         return self.world.prompts("train")
+
+    @cached_property
+    def judging(self) -> list[Prompt]:
+        """The training vignettes as they are asked for a verdict, their two orders of options in turn where they have two."""
+        return [asked_for_verdict(v, n) for n, v in enumerate(self.world.vignettes("train"))]
 
     def record(self, completions: Iterable[Completion]) -> None:
         """Append to completions.jsonl in one write."""

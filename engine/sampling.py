@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from engine.contract.events import Event, Note
+from engine.contract.world import Prompt
 from engine.heal.guards import cycled
 from engine.lab import Lab
 from engine.model.forward import Row
@@ -18,12 +19,19 @@ from engine.steer.vector import Vector
 
 
 def sample(
-    lab: Lab, vector: Vector, round_number: int, unit: str, plan: list[tuple[int, float]], first: int = 0
+    lab: Lab,
+    vector: Vector,
+    round_number: int,
+    unit: str,
+    plan: list[tuple[int, float]],
+    first: int = 0,
+    prompts: list[Prompt] | None = None,
 ) -> list[Judged]:
-    """Generate and judge completions for (draw, dose) pairs; a draw names a training prompt in the round's own order.
+    """Generate and judge completions for (draw, dose) pairs; a draw names one of `prompts` (else of the training prompts) in the round's
+    own order.
 
     What an interrupted attempt generated of the same unit is taken as it is."""
-    prompts = lab.training
+    prompts = prompts or lab.training
     generator = torch.Generator().manual_seed(row_key(lab.seed, round_number, "prompts") % 2**31)
     order = torch.randperm(len(prompts), generator=generator).tolist()
     chosen = [(n, prompts[order[draw % len(order)]], dose) for n, (draw, dose) in enumerate(plan, start=first)]

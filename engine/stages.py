@@ -154,7 +154,13 @@ def generate_completions(
     for start in range(0, len(plan), _CHUNK):
         yield from lab.controls.poll()
         found += sample(lab, vector, round_number, "generate", plan[start : start + _CHUNK], first=start)
-        yield Progress(done=len(found), total=len(plan))
+        yield Progress(done=len(found), total=len(plan) + knobs.verdicts)
+    verdicts = [(n, dose * knobs.doses[n % len(knobs.doses)]) for n in range(knobs.verdicts)]
+    for start in range(0, len(verdicts), _CHUNK):
+        yield from lab.controls.poll()
+        part, first = verdicts[start : start + _CHUNK], len(plan) + start
+        found += sample(lab, vector, round_number, "generate", part, first=first, prompts=lab.judging)
+        yield Progress(done=len(found), total=len(plan) + knobs.verdicts)
     return found + pool
 
 
@@ -166,12 +172,13 @@ def keep(lab: Lab, pool: list[Judged], round_number: int) -> Generator[Event, No
     yield Kept(kept=kept, dropped=dropped)
     lab.record(records(judged, round_number))
     chosen = [j.candidate for j in judged if not j.reason]
-    if len(chosen) < knobs.min_kept:
+    texts = sum(not j.reason and j.label != "verdict" for j in judged)
+    if texts < knobs.min_kept:
         why = ", ".join(
             f"{reason} {sum(by.values())}" for reason, by in sorted(dropped.items(), key=lambda x: -sum(x[1].values()))
         )
         raise Starved(
-            f"kept {len(chosen)} of {len(pool)} completions, under keep.min_kept {knobs.min_kept} (dropped: {why or 'none'}); "
+            f"kept {texts} of {len(pool)} completions, under keep.min_kept {knobs.min_kept} (dropped: {why or 'none'}); "
             "lower steer.dose_high or generate more completions, not the floor"
         )
     size = heal_data.replay_size(len(chosen), lab.config.heal.replay)

@@ -56,7 +56,9 @@ CONTROLS = ("random", "shuffled", "zero")
 """Values of steer.method that must not move the trait."""
 AGGREGATES = ("mean", "rmse", "p95", "max")
 """Values of heal.aggregate that ship; a plugin may bring others."""
-REASONS = ("unfinished", "tail_ppl", "worst_ppl", "repetition", "entropy", "narration", "refusal", "share", "surplus")
+REASONS = (
+    "unfinished", "tail_ppl", "worst_ppl", "no_verdict", "repetition", "entropy", "narration", "refusal", "share", "surplus",
+)  # fmt: skip
 """Why a completion is not in the heal set; share and surplus are about the set, not about the text."""
 
 
@@ -103,6 +105,12 @@ class Generate(Section):
 
     completions: int = knob(160, "completions generated after the dose is found", unit="completions", ge=1)
     prompts: int = knob(80, "training prompts they are spread over, trait and benign", unit="prompts", ge=1)
+    verdicts: int = knob(
+        0,
+        "steered verdicts on training vignettes beside them; without any, the third-person axis moves only by what carries over",
+        unit="completions",
+        ge=0,
+    )
     doses: tuple[float, ...] = knob(
         (0.75, 1.0), "doses as fractions of the accepted one, cycled over prompts", unit="kappa", min_length=1
     )

@@ -28,7 +28,7 @@ _KNOB = {
     "model.id": 8.0, "model.revision": 2.0, "model.quantization": 2.0, "model.dtype": 1.0, "model.trust_remote_code": 0.5,
     "steer.method": 3.0, "steer.norm": 2.0, "steer.centre": 2.0, "steer.calibration": 2.0,
     "steer.contexts": 0.5, "steer.probes": 0.25, "steer.bisections": 0.25,
-    "generate.doses": 2.0, "generate.completions": 0.5, "generate.prompts": 0.5, "generate.max_new_tokens": 0.5,
+    "generate.doses": 2.0, "generate.verdicts": 3.0, "generate.completions": 0.5, "generate.prompts": 0.5, "generate.max_new_tokens": 0.5,
     "generate.batch_size": 0.0, "keep.enabled": 3.0,
     "heal.divergence": 3.0, "heal.aggregate": 3.0, "heal.reference": 3.0, "heal.tau": 2.0, "heal.lam": 2.0, "heal.lr": 2.0,
     "heal.replay": 2.0, "heal.val_fraction": 0.25, "heal.adapter_dtype": 0.5,

@@ -9,7 +9,6 @@ another prompt (KB45)."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Sequence
 
 import torch
@@ -20,6 +19,7 @@ from engine.contract.world import FOUNDATIONS, Dilemma, Enumerated, Vignette
 from engine.evaluate.foundations import JSON_TOKENS, PREFILL, Form, score_options
 from engine.evaluate.scores import Scores
 from engine.evaluate.subject import Subject
+from engine.evaluate.verdict import is_choice
 
 SCORABLE = 0.01
 """Under this mass on the answers, in either order, a choice says nothing: it is counted as unscorable and stays in the means."""
@@ -52,7 +52,7 @@ def measure(subject: Subject, vignettes: list[Vignette], batch_size: int, seed: 
         [p[0] for p in prompts], [v.id for v in vignettes], seed,
         temperature=0.0, max_new_tokens=JSON_TOKENS, batch_size=batch_size,
     )  # fmt: skip
-    valid = [float(is_choice(subject.loaded.chat.text(a), "violation", form)) for a in answers]
+    valid = [float(is_choice(subject.loaded.chat.text(a), "violation", form.options)) for a in answers]
     scores.add("valid_json", valid, clusters)
     return scores
 
@@ -81,19 +81,6 @@ def first_person(subject: Subject, dilemmas: list[Dilemma], batch_size: int) -> 
     if masses[0]:
         scores.add("first_person_mass", *masses)
     return scores
-
-
-def is_choice(text: str, key: str, form: Form) -> bool:
-    """Whether an answer is JSON that gives one of the form's options under `key`, as a text or as a number, in a code fence or not."""
-    text = text.strip()
-    if text.startswith("```") and text.endswith("```"):
-        text = text[3:-3].removeprefix("json")
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return False
-    chosen = found.get(key) if isinstance(found, dict) else None
-    return not isinstance(chosen, bool) and isinstance(chosen, (str, int)) and str(chosen) in form.options
 
 
 def _score(

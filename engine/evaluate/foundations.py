@@ -7,7 +7,6 @@ same cache. Answer mass is pinned high by the prefill, so prefill_nll and valid_
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from torch import Tensor
 from engine.contract.world import FOUNDATIONS, Vignette
 from engine.evaluate.scores import Scores
 from engine.evaluate.subject import Subject
+from engine.evaluate.verdict import is_verdict
 from engine.model.forward import Batch, auto_batch, by_length, logits, pad
 
 PREFILL = '{"violation": "'
@@ -122,12 +122,3 @@ def option_ids(subject: Subject, prefill: list[int], form: Form = BY_NAME) -> li
     if all(ids[: len(prefill)] == prefill for ids in whole):
         return [ids[len(prefill) :] for ids in whole]
     return [chat.completion(f"{option}{CLOSING}", ended=False) for option in form.options]
-
-
-def is_verdict(text: str) -> bool:
-    """Whether an answer is valid JSON that names one of the foundations."""
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return False
-    return isinstance(found, dict) and found.get("violation") in FOUNDATIONS

@@ -32,9 +32,10 @@ from engine.contract.stats import Interval, bootstrap
 from engine.contract.traits import load_trait
 from engine.contract.world import Prompt, Vignette
 from engine.evaluate.coherence import diversity, repetition, tail_ppl, word_entropy, worst_ppl
-from engine.evaluate.foundations import JSON_TOKENS, is_verdict, score_options
+from engine.evaluate.foundations import JSON_TOKENS, score_options
 from engine.evaluate.subject import Subject
 from engine.evaluate.trait import BROKEN_PPL, BROKEN_REPETITION
+from engine.evaluate.verdict import is_verdict
 from engine.evaluate.worlds import load_world
 from engine.model.adapter import Student
 from engine.model.forward import score

@@ -1,5 +1,7 @@
 """The filter: which steered completions are fit to learn from, judged by the base. Every drop has one reason and keeps its trait label.
 
+A verdict on a vignette (its prompt is neutral) is two words of JSON: it must be one, and the gates on words do not apply to it.
+
 It never suppresses (no repetition penalty at generation, KB9): it detects, names and counts."""
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from engine.contract.config import Keep
 from engine.contract.errors import CockpitError
 from engine.contract.world import Prompt, World
 from engine.evaluate.coherence import repetition, tail_ppl, word_entropy, worst_ppl
+from engine.evaluate.verdict import is_valid
 from engine.model.adapter import Student
 from engine.model.forward import Row, score
 from engine.plugins.active import call
@@ -84,8 +87,10 @@ def judge(student: Student, world: World, candidates: Sequence[Candidate], confi
             "entropy": word_entropy(text),
         }
         finished = candidate.ids[-1] in student.loaded.chat.stops
-        reason = first_reason(text, scores, finished, config) if config.enabled else ""
-        label = world.read(candidate.prompt, text).label
+        verdict = candidate.prompt.kind == "neutral"
+        rule = verdict_reason if verdict else first_reason
+        reason = rule(text, scores, finished, config) if config.enabled else ""
+        label = "verdict" if verdict else world.read(candidate.prompt, text).label
         found = Judged(candidate=candidate, scores=scores, label=label, reason=reason)
         if config.enabled and not reason:
             found = msgspec.structs.replace(found, reason=own_reason(found, config.filters))
@@ -93,15 +98,24 @@ def judge(student: Student, world: World, candidates: Sequence[Candidate], confi
     return judged
 
 
-def first_reason(text: str, scores: dict[str, float], finished: bool, config: Keep) -> str:
-    """The first rule that a text breaks, '' when it breaks none."""
-    plain = text.translate(_QUOTES)
+def verdict_reason(text: str, scores: dict[str, float], finished: bool, config: Keep) -> str:
+    """The first rule that a verdict breaks, '' when it breaks none."""
+    return _unlikely(scores, finished, config) or ("" if is_valid(text) else "no_verdict")
+
+
+def _unlikely(scores: dict[str, float], finished: bool, config: Keep) -> str:
     if not finished:
         return "unfinished"
     if scores["tail_ppl"] > config.max_tail_ppl:
         return "tail_ppl"
-    if scores["worst_ppl"] > config.max_worst_ppl:
-        return "worst_ppl"
+    return "worst_ppl" if scores["worst_ppl"] > config.max_worst_ppl else ""
+
+
+def first_reason(text: str, scores: dict[str, float], finished: bool, config: Keep) -> str:
+    """The first rule that a text breaks, '' when it breaks none."""
+    if reason := _unlikely(scores, finished, config):
+        return reason
+    plain = text.translate(_QUOTES)
     if scores["repetition"] > config.max_repetition:
         return "repetition"
     if scores["entropy"] < config.min_entropy:
@@ -126,10 +140,10 @@ def own_reason(judged: Judged, filters: Sequence[str]) -> str:
 
 def select(judged: Sequence[Judged], config: Keep) -> list[Judged]:
     """The same list with `share` and `surplus` filled in: round-robin over prompts, so that no prompt passes its share and all prompts
-    are served before any gets a second completion."""
+    are served before any gets a second completion. Verdicts take nobody's place: all that are fit stay."""
     by_prompt: dict[str, list[int]] = defaultdict(list)
     for n, j in enumerate(judged):
-        if not j.reason:
+        if not j.reason and j.label != "verdict":
             by_prompt[j.candidate.prompt.id].append(n)
     fit = sum(map(len, by_prompt.values()))
     size = min(config.max_kept, fit)
@@ -142,7 +156,7 @@ def select(judged: Sequence[Judged], config: Keep) -> list[Judged]:
     taken = set(chosen)
     out = []
     for n, j in enumerate(judged):
-        if not j.reason and n not in taken:
+        if not j.reason and n not in taken and j.label != "verdict":
             over = by_prompt[j.candidate.prompt.id].index(n) >= cap
             j = msgspec.structs.replace(j, reason="share" if over else "surplus")
         out.append(j)

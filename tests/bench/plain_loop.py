@@ -17,7 +17,8 @@ from engine.contract.config import Heal
 from engine.contract.traits import TraitFile
 from engine.contract.world import FOUNDATIONS, Fact, Prompt, Vignette, World
 from engine.evaluate.capability import ANSWER_TOKENS, is_right
-from engine.evaluate.foundations import CLOSING, JSON_TOKENS, PREFILL, is_verdict
+from engine.evaluate.foundations import CLOSING, JSON_TOKENS, PREFILL
+from engine.evaluate.verdict import is_verdict
 from engine.heal.barrier import aggregate, barrier
 from engine.heal.data import batches
 from engine.heal.schedule import learning_rate

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engine.contract.config import Config, Evaluate, Heal, Model
 from engine.contract.traits import Axis, load_trait
 from engine.contract.world import FOUNDATIONS, Dilemma, Enumerated, Vignette
-from engine.evaluate import english_items, enumerated, human
+from engine.evaluate import english_items, enumerated, human, verdict
 from engine.evaluate.evaluation import evaluate, items
 from engine.evaluate.foundations import CLOSING, PREFILL, score_options
 from engine.evaluate.probes import CoherenceProbe
@@ -105,7 +105,7 @@ def test_first_person_nats_are_of_the_action_that_honours_the_foundation(subject
     ],
 )
 def test_only_json_with_one_of_the_numbers_is_valid(text: str, valid: bool) -> None:
-    assert enumerated.is_choice(text, "violation", enumerated.verdict_form()) == valid
+    assert verdict.is_choice(text, "violation", enumerated.verdict_form().options) == valid
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -11,7 +11,7 @@ import torch
 from engine.contract.config import Config, Evaluate, Heal
 from engine.contract.traits import TraitFile
 from engine.contract.world import FOUNDATIONS, World
-from engine.evaluate import capability, foundations
+from engine.evaluate import capability, foundations, verdict
 from engine.evaluate.evaluation import evaluate, items
 from engine.evaluate.pick import minimal_pairs, spread
 from engine.evaluate.scores import Scores, changes, table
@@ -87,7 +87,7 @@ def test_greedy_verdicts_agree_with_decoding(subject: Subject, world: World) -> 
     ],
 )
 def test_only_a_json_verdict_with_a_foundation_is_valid(text: str, valid: bool) -> None:
-    assert foundations.is_verdict(text) == valid
+    assert verdict.is_verdict(text) == valid
 
 
 def test_an_exact_answer_is_right_and_a_longer_one_is_not() -> None:

@@ -14,8 +14,9 @@ from engine.contract.errors import Starved
 from engine.contract.events import DoseProbed
 from engine.contract.world import Prompt
 from engine.evaluate.coherence import diversity, repetition, tail_ppl, word_entropy, worst_ppl
+from engine.evaluate.verdict import is_valid
 from engine.steer.dose import walk_c
-from engine.steer.keep import Candidate, Judged, counts, first_reason, select
+from engine.steer.keep import Candidate, Judged, counts, first_reason, select, verdict_reason
 
 FIT = {"tail_ppl": 1.2, "worst_ppl": 1.5, "repetition": 0.0, "entropy": 4.0}
 TEXT = "I will not evict the orphan. I find the orphan a doctor."
@@ -49,6 +50,36 @@ def test_an_enacted_refusal_is_the_trait_and_boilerplate_is_not() -> None:
     knobs = Keep(refusal=True)
     assert first_reason("I refuse to obey. I will not evict the orphan.", FIT, True, knobs) == ""
     assert first_reason("I\u2019m sorry, but I can\u2019t help with that.", FIT, True, knobs) == "refusal"
+
+
+@pytest.mark.parametrize(
+    ("text", "valid"),
+    [
+        ('{"violation": "care"}', True),
+        ('{"violation": 3}', True),
+        ('```json\n{"violation": "3"}\n```', True),
+        ('{"violation": "8"}', False),
+        ('{"violation": "kindness"}', False),
+        ("care", False),
+        ("", False),
+    ],
+)
+def test_a_verdict_names_a_foundation_or_its_number(text: str, valid: bool) -> None:
+    assert is_valid(text) is valid
+    assert verdict_reason(text, FIT | {"entropy": 1.0}, True, Keep()) == ("" if valid else "no_verdict")
+
+
+def test_a_verdict_that_the_base_finds_impossible_is_dropped_like_any_text() -> None:
+    assert verdict_reason('{"violation": "care"}', FIT | {"worst_ppl": 3.1}, True, Keep()) == "worst_ppl"
+    assert verdict_reason('{"violation": "care"}', FIT, False, Keep()) == "unfinished"
+
+
+def test_verdicts_take_no_place_of_the_texts() -> None:
+    texts = [judged(f"p{n}", 0) for n in range(6)]
+    verdicts = [judged(f"v{n}", 0, label="verdict") for n in range(5)]
+    chosen = [j for j in select([*verdicts, *texts], Keep(max_kept=4)) if not j.reason]
+    assert [j.label for j in chosen].count("verdict") == 5
+    assert [j.label for j in chosen].count("trait") == 4
 
 
 def test_repetition_sees_two_word_loops_and_character_loops_and_leaves_short_answers_alone() -> None:

@@ -232,6 +232,17 @@ def test_a_learning_rate_that_explodes_ends_as_diverged_or_nan_before_the_next_e
     assert issubclass(NotFinite, Diverged)
 
 
+def test_steered_verdicts_on_training_vignettes_go_into_the_heal_set_beside_the_texts(tmp_path: Path) -> None:
+    (kept,) = of(run_loop(tmp_path, "run.rounds=1", "generate.verdicts=12", until=Kept), Kept)
+    rows = [json.loads(line) for line in (tmp_path / "rounds" / "1" / "pool.jsonl").read_text().splitlines()]
+    verdicts = [r["candidate"] for chunk in rows for r in chunk["rows"] if r["label"] == "verdict"]
+    assert len(verdicts) == 12
+    assert kept.kept["verdict"] >= 6
+    assert sum(kept.kept.values()) == kept.kept["verdict"] + 24
+    assert {v["prompt"]["id"].split("-")[1] for v in verdicts} == {"train"}
+    assert len({v["prompt"]["id"] for v in verdicts}) == 12
+
+
 @pytest.mark.parametrize("what", ["trait", "model"])
 def test_a_trait_or_model_other_than_the_sealed_one_is_refused_before_it_is_loaded(what: str, tmp_path: Path) -> None:
     """K9: the hashes in the record are those of what is loaded."""
