@@ -21,13 +21,17 @@ from engine.contract.events import now
 from engine.contract.files import write_atomic
 from engine.contract.hashes import FREE, SEED_AXIS, canonical, code_hash, sha256
 from engine.contract.preflight import seal_hash
-from engine.contract.resolve import from_table, parse_set
+from engine.contract.resolve import parse_set
 from engine.contract.rundir import new_run_id
 from engine.contract.seeds import seeds as first_seeds
 from journal.campaign import Campaign, Kind, Member
 
 OWN = "own"
-"""The one arm of a campaign over seeds: the checklist's own config."""
+"""The arm that is the checklist's own config: the only one of a campaign over seeds."""
+_SPLIT = re.compile(r",(?![^\[]*\])")
+"""Commas outside brackets."""
+_NAMED = re.compile(r"\s*([\w .%+-]+):(?=[^=]*=)")
+"""The name of an arm, before its settings."""
 MOST = 32
 """Seeds that a bare number may ask for, so that `--seeds 42` is not taken for forty-two of them."""
 
@@ -55,7 +59,7 @@ def over(settings: Sequence[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for setting in settings:
         knob, _, raw = (part.strip() for part in setting.partition("="))
-        values = [value.strip() for value in re.split(r",(?![^\[]*\])", raw)]
+        values = [value.strip() for value in _SPLIT.split(raw)]
         for value in values:
             parse_set(f"{knob}={value}")
         if knob in FREE:
@@ -66,14 +70,53 @@ def over(settings: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-def arms(settings: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Every combination of the values by name, as settings: {'aggregate rmse, lam 0.3': ['heal.aggregate=rmse', 'heal.lam=0.3']}."""
-    found = {}
-    for values in product(*settings.values()):
-        pairs = list(zip(settings, values, strict=True))
-        name = ", ".join(f"{knob.partition('.')[2]} {value.strip(chr(34))}" for knob, value in pairs)
-        found[name or OWN] = [f"{knob}={value}" for knob, value in pairs]
+def together(arms: Sequence[str]) -> dict[str, dict[str, str]]:
+    """'short: heal.aggregate=mean,heal.tau=0.02' as the settings of an arm that go together, under its name; without one they name it
+    themselves, and 'own' has none. Raises BadInput."""
+    found: dict[str, dict[str, str]] = {}
+    for arm in arms:
+        named = _NAMED.match(arm)
+        settings: dict[str, str] = {}
+        for setting in _SPLIT.split(arm[named.end() :] if named else arm) if arm.strip() != OWN else ():
+            knob, _, value = (part.strip() for part in setting.partition("="))
+            parse_set(f"{knob}={value}")
+            if knob in FREE:
+                raise BadInput(f"--arm {arm}: seeds are asked for with --seeds, and limits make no arms")
+            if knob in settings:
+                raise BadInput(f"--arm {arm}: {knob} is named twice")
+            settings[knob] = value
+        name = named[1].strip() if named else _name(settings.items())
+        if name in found or settings in found.values():
+            raise BadInput(f"--arm {arm} is there twice")
+        found[name] = settings
+    if len(found) == 1:
+        raise BadInput("--arm compares nothing alone: name a second one, 'own' for the checklist's own config")
     return found
+
+
+def arms(
+    settings: Mapping[str, Sequence[str]], linked: Mapping[str, Mapping[str, str]] | None = None
+) -> dict[str, list[str]]:
+    """Every combination of the values with every linked arm by name, as settings:
+    {'aggregate rmse, lam 0.3': ['heal.aggregate=rmse', 'heal.lam=0.3']}."""
+    found = {}
+    for (arm, going), values in product((linked or {OWN: {}}).items(), product(*settings.values())):
+        pairs = list(zip(settings, values, strict=True))
+        names = [name for name, there in ((arm, bool(going) or not pairs), (_name(pairs), bool(pairs))) if there]
+        found[", ".join(names)] = [f"{knob}={value}" for knob, value in [*going.items(), *pairs]]
+    return found
+
+
+def _name(pairs: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{knob.partition('.')[2]} {value.strip(chr(34))}" for knob, value in pairs) or OWN
+
+
+def knobs(settings: Mapping[str, Sequence[str]], linked: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Every setting in which some arm may differ from another. Raises BadInput for one that both --over and --arm give."""
+    of_arms = list(dict.fromkeys(knob for arm in linked.values() for knob in arm))
+    if both := [knob for knob in of_arms if knob in settings]:
+        raise BadInput(f"{both[0]} is given by --over and by --arm; leave it out of one")
+    return [*of_arms, *settings]
 
 
 def campaign(
@@ -86,21 +129,22 @@ def campaign(
     hypothesis: str = "",
     command: str = "",
     futility: int = 0,
+    linked: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Campaign:
     """The campaign that was asked for: the one that is there already when it is the same under the same code, else a new one, sealed and
     saved. Raises BadInput, and Refused with what to do while a member would not be allowed to start."""
     answers = load_answers(preflight)
-    declared(preflight, answers, settings)
+    declared(preflight, answers, knobs(settings, linked or {}))
     if hypothesis:
         preflight, answers = reworded(project, kind, preflight, answers, hypothesis)
     if futility and not 2 <= futility < len(asked):
         raise BadInput(f"--futility {futility}: from 2 to {len(asked) - 1} of {len(asked)} seeds can give an arm up")
-    rule = [futility] if futility else []
-    identity = sha256(canonical([kind, answers.table(), settings, list(asked), code_hash(), *rule]))
+    extra = [*([futility] if futility else []), *([linked] if linked else [])]
+    identity = sha256(canonical([kind, answers.table(), settings, list(asked), code_hash(), *extra]))
     same = [known for known in store.campaigns(project)[0] if known.identity == identity]
     if same:
         return same[0]
-    found = _sealed(project, kind, preflight, answers, settings, asked, identity, command, futility)
+    found = _sealed(project, kind, preflight, answers, settings, linked or {}, asked, identity, command, futility)
     store.save(project, found)
     return found
 
@@ -121,6 +165,7 @@ def _sealed(
     preflight: Path,
     answers: Answers,
     settings: Mapping[str, Sequence[str]],
+    linked: Mapping[str, Mapping[str, str]],
     asked: Sequence[int],
     identity: str,
     command: str,
@@ -129,16 +174,18 @@ def _sealed(
     base = prepare(project, preflight=preflight)
     record, members = dict(base.record), list[Member]()
     bugs: dict[tuple[str, str], Any] = {}
-    for arm, sets in arms(settings).items():
+    varied = knobs(settings, linked)
+    for arm, sets in arms(settings, linked).items():
         for seed in asked:
             try:
                 plan = prepare(project, preflight=preflight, sets=[*sets, f"{SEED_AXIS}={seed}"])
             except Refused as refused:
                 raise Refused(f"{arm}, seed {seed}: {refused}") from None
             flat = plan.run.config.flat()
-            values = {knob: flat[knob] for knob in settings}
+            values = {knob: flat[knob] for knob in varied}
             members.append(Member(arm=arm, values=values, seed=seed, config_hash=plan.run.config_hash))
             bugs |= {(hit["rule"], hit["state"]): hit for hit in plan.record["evidence"]["known_bugs"]}
+    _distinct(members)
     campaign_id = new_run_id("campaign")
     record["evidence"] = (
         base.record["evidence"]
@@ -155,7 +202,7 @@ def _sealed(
         command=command,
         code_hash=code_hash(),
         preset=base.run.preset,
-        over={knob: _typed(knob, values) for knob, values in settings.items()},
+        over={knob: _values(members, knob) for knob in varied},
         seeds=list(asked),
         record=record,
         members=tuple(members),
@@ -163,8 +210,21 @@ def _sealed(
     )
 
 
-def _typed(knob: str, values: Sequence[str]) -> list[Any]:
-    return [from_table(parse_set(f"{knob}={value}")).flat()[knob] for value in values]
+def _values(members: Sequence[Member], knob: str) -> list[Any]:
+    """The values of a setting over the arms, in their order."""
+    found: list[Any] = []
+    for member in members:
+        if member.values[knob] not in found:
+            found.append(member.values[knob])
+    return found
+
+
+def _distinct(members: Sequence[Member]) -> None:
+    first: dict[str, Member] = {}
+    for member in members:
+        other = first.setdefault(member.config_hash, member)
+        if other.arm != member.arm:
+            raise BadInput(f"the arms {other.arm!r} and {member.arm!r} are one config: leave one out")
 
 
 def reworded(project: Path, kind: Kind, preflight: Path, answers: Answers, hypothesis: str) -> tuple[Path, Answers]:

@@ -108,17 +108,26 @@ def seeds(
     wanted = ["--seeds", seeds or str(n)] if seeds or n else []
     words = ["seeds", "--preflight", str(preflight), *wanted]
     return _begin(
-        ctx, project, "seeds", preflight, [], seeds or str(n or ""), 5, "", words, jobs, hours, detach, futility
+        ctx, project, "seeds", preflight, [], [], seeds or str(n or ""), 5, "", words, jobs, hours, detach, futility
     )
 
 
 def matrix(
     ctx: typer.Context,
     preflight: Preflight,
-    over: Annotated[
-        list[str], typer.Option("--over", metavar="SECTION.NAME=A,B", help="A setting and its values; may repeat.")
-    ],
     hypothesis: Annotated[str, typer.Option("--hypothesis", help="What these runs test together, as a sentence.")],
+    over: Annotated[
+        list[str] | None,
+        typer.Option("--over", metavar="SECTION.NAME=A,B", help="A setting and its values; may repeat."),
+    ] = None,
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--arm",
+            metavar="[NAME:]SECTION.NAME=A,...",
+            help="Settings that go together as one arm, or 'own' for the checklist's; repeat.",
+        ),
+    ] = None,
     seeds: Annotated[
         str, typer.Option("--seeds", metavar="3", help="The first so many seeds, or a list such as 42,137.")
     ] = "3",
@@ -129,9 +138,17 @@ def matrix(
     project: Project = None,
 ) -> int:
     """Settings by seeds, every combination, under one hypothesis. The settings must be axes of the checklist."""
-    words = ["matrix", "--preflight", str(preflight), *(word for each in over for word in ("--over", each))]
+    from engine.contract.errors import BadInput
+
+    if not over and not arm:
+        raise BadInput("a matrix needs --over SECTION.NAME=A,B, or two of --arm")
+    words = ["matrix", "--preflight", str(preflight)]
+    words += [word for each in over or [] for word in ("--over", each)]
+    words += [word for each in arm or [] for word in ("--arm", each)]
     words += ["--seeds", seeds, "--hypothesis", hypothesis]
-    return _begin(ctx, project, "matrix", preflight, over, seeds, 3, hypothesis, words, jobs, hours, detach, futility)
+    return _begin(
+        ctx, project, "matrix", preflight, over or [], arm or [], seeds, 3, hypothesis, words, jobs, hours, detach, futility
+    )  # fmt: skip
 
 
 def sweep(
@@ -192,6 +209,7 @@ def _begin(
     kind: Kind,
     preflight: Path,
     over: list[str],
+    arm: list[str],
     seeds: str,
     default: int,
     hypothesis: str,
@@ -208,9 +226,16 @@ def _begin(
     folder = open_project(ctx, project)
     words += ["--futility", str(futility)] if futility else []
     command = shlex.join(["cockpit", "campaign", *words])
-    settings, asked = plan.over(over), plan.seeds(seeds, default)
     found = plan.campaign(
-        folder, kind, preflight, settings, asked, hypothesis=hypothesis, command=command, futility=futility
+        folder,
+        kind,
+        preflight,
+        plan.over(over),
+        plan.seeds(seeds, default),
+        hypothesis=hypothesis,
+        command=command,
+        futility=futility,
+        linked=plan.together(arm) if arm else None,
     )
     return _go_on(folder, found.id, jobs, hours, detach)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cockpit.campaigns.plan import arms, campaign, over, seeds
+from cockpit.campaigns.plan import arms, campaign, knobs, over, seeds, together
 from engine.contract import seeds as known
 from engine.contract.errors import BadInput, Refused
 from tests.cockpit.conftest import preflight, run_cli
@@ -80,3 +80,54 @@ def test_axes_that_the_checklist_does_not_declare_are_refused_by_name(tmp_path: 
     )  # fmt: skip
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (3, "", 1)
     assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
+
+
+def test_settings_that_go_together_make_one_arm_each_and_meet_every_value_of_an_axis() -> None:
+    linked = together(["own", "heal.aggregate=mean,heal.tau=0.02", "wide: generate.doses=[0.5, 1.0],heal.lam=1"])
+    assert arms({}, linked) == {
+        "own": [],
+        "aggregate mean, tau 0.02": ["heal.aggregate=mean", "heal.tau=0.02"],
+        "wide": ["generate.doses=[0.5, 1.0]", "heal.lam=1"],
+    }
+    made = arms(over(["heal.rank=1,8"]), linked)
+    assert list(made) == [
+        "rank 1", "rank 8", "aggregate mean, tau 0.02, rank 1", "aggregate mean, tau 0.02, rank 8", "wide, rank 1", "wide, rank 8",
+    ]  # fmt: skip
+    assert made["wide, rank 8"] == ["generate.doses=[0.5, 1.0]", "heal.lam=1", "heal.rank=8"]
+
+
+@pytest.mark.parametrize(
+    ("given_", "words"),
+    [
+        (["heal.tau=1"], "compares nothing alone"),
+        (["own", "heal.tua=1"], "did you mean heal.tau"),
+        (["own", "run.seed=3"], "--seeds"),
+        (["own", "heal.tau=1,heal.tau=2"], "named twice"),
+        (["heal.tau=1", "again: heal.tau=1"], "there twice"),
+        (["a: heal.tau=1", "a: heal.tau=2"], "there twice"),
+    ],
+)
+def test_an_arm_that_cannot_be_meant_is_refused(given_: list[str], words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        together(given_)
+
+
+def test_a_setting_of_both_an_axis_and_an_arm_and_two_names_of_one_config_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"heal\.lam is given by --over and by --arm"):
+        knobs(over(["heal.lam=0.1,0.3"]), together(["own", "heal.lam=1"]))
+    checklist = preflight(tmp_path / "tiny.toml")
+    linked = together(["own", "the same: steer.method=mean_diff"])
+    with pytest.raises(BadInput, match="'own' and 'the same' are one config"):
+        campaign(tmp_path, "matrix", checklist, {}, [42], linked=linked)
+
+
+def test_arms_and_axes_keep_the_values_that_members_run_with(tmp_path: Path) -> None:
+    checklist = preflight(tmp_path / "tiny.toml")
+    found = campaign(tmp_path, "matrix", checklist, {}, [42, 137], linked=together(["own", "steer.method=random"]))
+    assert found.arms == ["own", "method random"]
+    assert found.over == {"steer.method": ["mean_diff", "random"]}
+    assert [(m.arm, m.seed, m.values["steer.method"]) for m in found.members] == [
+        ("own", 42, "mean_diff"), ("own", 137, "mean_diff"), ("method random", 42, "random"), ("method random", 137, "random"),
+    ]  # fmt: skip
+    again = campaign(tmp_path, "matrix", checklist, {}, [42, 137], linked=together(["own", "steer.method=random"]))
+    assert again.id == found.id
