@@ -129,7 +129,8 @@ ACTIONS = (
     Action("item_7", "7", "prior results", "Go to item 7.", "preflight"),
     Action("item_8", "8", "known bugs", "Go to item 8.", "preflight"),
     # monitor: the run's controls, then what is looked at
-    Action("pause", "p", "pause", "Pause the run, or let it go on.", "monitor", 1),
+    Action("pause", "p", "pause", "Pause the run at its next unit of work.", "monitor", 1),
+    Action("unpause", "p", "unpause", "Let a paused run go on.", "monitor", 1),
     Action("stop", "s", "stop after round", "End the run when this round is done; asks first.", "monitor", 2),
     Action("abort", "a", "abort", "End the run now; asks first.", "monitor", 3),
     Action("checkpoint", "k", "checkpoint", "Write a checkpoint now.", "monitor", 9),

@@ -218,14 +218,14 @@ class Feed:
             except BadInput as error:
                 problem = problem or str(error)
         if not preflight:
-            preflight, sealed = _preflight(folder)
+            preflight, sealed = checklist(folder)
         if self._events.shorter:
             problem = problem or f"{folder.events.name} became shorter: what is shown was read before"
         problem = elsewhere.said or problem if elsewhere else problem
         return Facts(run, preflight, process, result, sealed, alive, problem, elsewhere)
 
 
-def _preflight(folder: RunDir) -> tuple[dict[str, Any], bool]:
+def checklist(folder: RunDir) -> tuple[dict[str, Any], bool]:
     """preflight.json and whether it is still as it was sealed; parts of the wrong kind are left out."""
     try:
         record = read_json(folder.preflight)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cockpit.live.feed import Facts, checklist
+from cockpit.live.signals import left
 from cockpit.live.view import RunView, Snapshot, read
 from cockpit.runs import evidence, processes
 from cockpit.runs.stream import Tail
+from engine.contract.config import Config
 from engine.contract.errors import BadInput
 from engine.contract.rundir import RunDir
 from engine.contract.runfile import load_runfile
@@ -55,11 +59,10 @@ class Live:
 
     def __init__(self, folder: RunDir) -> None:
         self._folder, self._tail, self._view = folder, Tail(folder.events), RunView()
-        try:
-            config = load_runfile(folder.config).config
-            self._rounds, self._reference = config.run.rounds, config.heal.reference
-        except BadInput:
-            self._rounds, self._reference = 0, ""
+        self._config: Config | None = None
+        with suppress(BadInput):
+            self._config = load_runfile(folder.config).config
+        self._estimate = Facts(preflight=checklist(folder)[0]).estimate
 
     def look(self) -> Pulse:
         """Read what is new. Raises OSError when the folder cannot be read."""
@@ -68,9 +71,8 @@ class Live:
         return self._pulse(self._view.snapshot())
 
     def _pulse(self, seen: Snapshot) -> Pulse:
-        process = evidence.process(self._folder)
+        process, config = evidence.process(self._folder), self._config
         host = str(process.get("host", ""))
-        spent = _round_seconds(seen)
         healed = tuple(v for e in seen.evaluated if (v := _trait(e, "healed")) is not None)
         steps = seen.steps
         taus = steps["tau"]
@@ -78,15 +80,15 @@ class Live:
             state="paused" if seen.paused else "running" if seen.stage else "starting",
             host="" if host in ("", processes.host()) else host,
             round=seen.round,
-            rounds=self._rounds,
+            rounds=config.run.rounds if config else 0,
             stage=seen.stage,
             done=seen.done,
             total=seen.total,
             elapsed=seen.elapsed if seen.events else None,
-            left=_left(seen, spent, self._rounds),
-            round_seconds=spent,
+            left=left(seen, config, self._estimate) if config and seen.events and not seen.finished else None,
+            round_seconds=_round_seconds(seen),
             tau=float(taus[-1]) if len(taus) and np.isfinite(taus[-1]) else None,
-            reference=self._reference,
+            reference=config.heal.reference if config else "",
             kl=_curve(np.arange(1.0, len(steps["kl"]) + 1), steps["kl"], steps["round"]),
             tail=_curve(_places(seen), seen.probes["tail_ppl"], seen.probes["round"]),
             base=next((v for e in seen.evaluated if (v := _trait(e, "base")) is not None), None),
@@ -113,16 +115,6 @@ def _round_seconds(seen: Snapshot) -> tuple[float, ...]:
         by_round[stage.round] = by_round.get(stage.round, 0.0) + stage.seconds
     last = seen.round if seen.running or not seen.finished else seen.round + 1
     return tuple(by_round.get(number, 0.0) for number in range(1, last) if number in by_round)
-
-
-def _left(seen: Snapshot, spent: tuple[float, ...], rounds: int) -> float | None:
-    """The rounds that are still to come at the pace of those that are done; None before the first is."""
-    if not spent or not rounds or seen.finished:
-        return None
-    pace = sum(spent) / len(spent)
-    here = sum(stage.seconds for stage in seen.stages if stage.round == seen.round)
-    here += seen.elapsed - seen.stage_began if seen.running else 0.0
-    return max(0.0, pace - here) + pace * max(0, rounds - seen.round)
 
 
 def _places(seen: Snapshot) -> Floats:

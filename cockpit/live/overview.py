@@ -49,6 +49,7 @@ class RunRow(NamedTuple):
     began: datetime | None  # local time
     pulse: Pulse | None  # of a live run
     place: int = 0  # of a queued one, from 1
+    method: str = ""  # how its vector was made; '' when its entry does not say
 
     @property
     def short(self) -> str:
@@ -245,6 +246,7 @@ def _ended_row(folder: RunDir, ended: Mapping[str, Any], card: Mapping[str, Any]
         seconds=_value(ended.get("seconds")),
         began=began(folder.id),
         pulse=None,
+        method=plain(str(card.get("method", "")), 30),
     )
 
 
@@ -269,6 +271,7 @@ def _live_row(folder: RunDir, pulse: Pulse, card: Mapping[str, Any]) -> RunRow:
         seconds=pulse.elapsed,
         began=began(folder.id),
         pulse=pulse,
+        method=plain(str(card.get("method", "")), 30),
     )
 
 

@@ -52,6 +52,12 @@ class Text(NamedTuple):
     tail_ppl: float | None
     prompt: str
     text: str
+    worst_ppl: float | None = None
+
+    @property
+    def judged_ppl(self) -> float | None:
+        """The perplexity that it was kept or dropped by: of its worst stretch where that was the reason, else of its tail."""
+        return self.worst_ppl if self.reason == "worst_ppl" and self.worst_ppl is not None else self.tail_ppl
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +182,13 @@ def _text(line: bytes) -> Text:
     if not isinstance(row, dict):
         row = {}
     scores = row.get("scores")
-    ppl = scores.get("tail_ppl") if isinstance(scores, dict) else None
+    scores = scores if isinstance(scores, dict) else {}
+    ppl, worst = (
+        float(v) if isinstance(v := scores.get(name), (int, float)) else None for name in ("tail_ppl", "worst_ppl")
+    )
     return Text(
         id=str(row.get("id", "")), round=int(row.get("round", 0) or 0), subject=str(row.get("subject", "")),
         probe=str(row.get("probe", "")), dose=float(row.get("dose", 0.0) or 0.0), label=str(row.get("label", "")),
-        kept=bool(row.get("kept")), reason=str(row.get("reason", "")), tail_ppl=float(ppl) if isinstance(ppl, (int, float)) else None,
+        kept=bool(row.get("kept")), reason=str(row.get("reason", "")), tail_ppl=ppl, worst_ppl=worst,
         prompt=str(row.get("prompt", "")), text=str(row.get("text", "")) if row else "this line cannot be read",
     )  # fmt: skip

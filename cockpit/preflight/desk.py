@@ -116,6 +116,8 @@ class Desk:
     def _do(self, job: Job) -> Looked:
         trouble, said, text = "", (), job.text
         if job.begin:
+            with self._writing:
+                self._forget()
             text, said, trouble = self._begin(job.older)
             self._begun = "" if self.path.exists() else text
         elif self._changed_outside():

@@ -80,8 +80,9 @@ class Compare(Watching):
         self.on_resize()
 
     def on_resize(self, event: events.Resize | None = None) -> None:
-        """Narrow margins on a narrow terminal."""
+        """Narrow margins on a narrow terminal, none above on a low one."""
         self.set_class(self.app.size.width < 100, "narrow")
+        self.set_class(self.app.size.height < 30, "low")
 
     @property
     def list(self) -> ArmList:

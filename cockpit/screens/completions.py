@@ -57,7 +57,11 @@ class Page(Pane):
 
     def capacity(self) -> int:
         """Completions on a page: the rest is for the one that is read in full."""
-        return max(self.size.height - 4 - self.reading(), 1)
+        return max(self.size.height - 4 - self.airy() - self.reading(), 1)
+
+    def airy(self) -> int:
+        """Rows left free under the title: one, where there is room."""
+        return int(self.size.height >= 30)
 
     def reading(self) -> int:
         """Rows for the chosen completion."""
@@ -72,7 +76,7 @@ class Page(Pane):
             bar.put((bar.end + 3) if bar.end else m, name, "dim").then(
                 value, "bright" if held else "text", "bold" if held else "", gap=1
             )
-        rows = [top, bar, Row(width)]
+        rows = [top, *[Row(width)] * self.airy(), bar, Row(width)]
         if not self.texts:
             return [*rows, Row(width).put(m, "no completion is like that", "dim")]
         for place, text in enumerate(self.texts):
@@ -91,10 +95,11 @@ class Page(Pane):
         if not self.texts:
             return []
         text = self.texts[min(self.chosen, len(self.texts) - 1)]
-        fate = reason_words(text.reason) if text.reason else "kept"
-        ppl = number("tail_ppl", text.tail_ppl)
-        facts = f"{text.subject}, r{text.round}, κ {text.dose:.2f}, {fate}, labelled {text.label or MISSING}, tail ppl {ppl}"
-        row = Row(width).put(m, plain(text.id, 60), "bright", "bold").then(plain(facts, 160), "dim", gap=2)
+        facts = [text.subject + (f" r{text.round}" if text.round else ""), f"κ {text.dose:.2f}"]
+        facts += [reason_words(text.reason)] if text.probe == "train" else []
+        facts += [f"labelled {text.label or MISSING}", f"tail ppl {number('tail_ppl', text.tail_ppl)}"]
+        facts += [f"worst {number('tail_ppl', text.worst_ppl)}"] if text.worst_ppl is not None else []
+        row = Row(width).put(m, plain(text.id, 60), "bright", "bold").then(plain(", ".join(facts), 160), "dim", gap=2)
         found = [row.hairline(row.end + 1, width - m)]
         room = min(width - 2 * m, 110)
         found += [Row(width).put(m, part, "dim") for part in wrap(plain(text.prompt, 600), room)[:2]]
@@ -294,6 +299,6 @@ class Completions(RunScreen):
 
     def on_click(self, event: events.Click) -> None:
         """Choose the row that was clicked."""
-        place = event.screen_y - 3
+        place = event.screen_y - 3 - self.query_one(Page).airy()
         if 0 <= place < len(self.query_one(Page).texts):
             self._move(self._top + place - self._at)

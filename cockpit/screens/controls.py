@@ -17,17 +17,18 @@ from engine.contract.errors import BadInput
 from engine.contract.rundir import RunDir
 from journal.text import MISSING, duration, plain, utc
 
-CONTROLS = ("pause", "stop", "abort", "checkpoint", "set", "note")
+CONTROLS = ("pause", "unpause", "stop", "abort", "checkpoint", "set", "note")
 """What only a live run can be asked."""
 
 
 @dataclass
 class Asked(Message):
-    """The run was asked something; `why` says why not, '' when it was."""
+    """The run was asked something; `why` says why not, '' when it was. `setting` is what a knob is set to."""
 
     word: str
     request: Request | None
     why: str = ""
+    setting: str = ""
 
 
 class Controls(Screen[None]):
@@ -38,8 +39,15 @@ class Controls(Screen[None]):
     scene: Scene | None = None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A run that is over can be asked nothing."""
+        """A run that is over can be asked nothing; a paused one is not paused again."""
+        if action in ("pause", "unpause") and self.paused != (action == "unpause"):
+            return False
         return None if action in CONTROLS and self.closed else True
+
+    @property
+    def paused(self) -> bool:
+        """Whether the run waits to go on."""
+        return self.scene is not None and self.scene.view.paused
 
     @property
     def closed(self) -> str:
@@ -61,9 +69,12 @@ class Controls(Screen[None]):
             self._tell(self.closed)
 
     def action_pause(self) -> None:
-        """Pause, or go on."""
-        paused = self.scene is not None and self.scene.view.paused
-        self._ask("unpause" if paused else "pause")
+        """Wait before the next unit of work."""
+        self._ask("pause")
+
+    def action_unpause(self) -> None:
+        """Go on."""
+        self._ask("unpause")
 
     def action_checkpoint(self) -> None:
         """Write a checkpoint now."""
@@ -138,11 +149,12 @@ class Controls(Screen[None]):
         except BadInput as error:
             self.post_message(Asked(word, None, str(error)))
             return
-        self.post_message(Asked(word, request))
+        self.post_message(Asked(word, request, setting=setting))
 
     def on_asked(self, message: Asked) -> None:
         """Say that it was asked, or why not."""
-        said = message.why or f"asked to {message.word.replace('_', ' ')}; the worker obeys at its next unit of work"
+        asked = f"{message.word.replace('_', ' ')} {message.setting}".rstrip()
+        said = message.why or f"asked to {asked}; done at the next unit of work"
         self._tell(said, bad=bool(message.why))
 
     def _tell(self, text: str, *, bad: bool = False) -> None:

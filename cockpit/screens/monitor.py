@@ -141,13 +141,13 @@ class Monitor(Controls, Watching):
         self.call_after_refresh(self._feed.taken)
 
     def _charts_follow(self, update: Update) -> None:
-        closed = self.closed
+        before = self.closed, self.paused
         if self.scene is None:
             self.look_again()  # at the machine: whose worker it is, is known now
         self.scene = Scene(update, datetime.now(UTC), self._row)
         self._charts.follow(self.scene)
         self._show()
-        if closed != self.closed:
+        if before != (self.closed, self.paused):
             self.refresh_bindings()
             self.query_one(KeyBar).refresh()
 

@@ -65,8 +65,8 @@ class ArmList(Pane, can_focus=True):
         flags = sorted({flag for side in arm.sides for flag in side.flags})
         ended = sorted({side.status for side in arm.sides})
         seeds = f"seed {', '.join(map(str, arm.seeds))}" if arm.seeds else ""
-        right = "   ".join([*(f"{flag}" for flag in flags), *ended, seeds])
-        row.right(width - edge, plain(right, 60), "dim")
+        right = "   ".join(plain(part, 40) for part in (*flags, *ended, seeds) if part)
+        row.right(width - edge, right, "dim")
         row.put(
             edge + 26, ", ".join(changed), "text" if here else "dim", within=max(width - 2 * edge - 29 - len(right), 0)
         )

@@ -182,7 +182,7 @@ def line(text: Text, width: int, name_width: int = 12, *, subject: bool = False)
         row.put(2, plain(text.subject, 12) + where, "dim", within=name_width - 1)
     at = name_width + 2
     row.put(at, "κ", "dim").put(at + 2, f"{text.dose:.2f}", "text" if text.dose else "dim")
-    row.right(at + 12, _ppl(text.tail_ppl)).put(at + 13, "ppl", "dim")
+    row.right(at + 12, _ppl(text.judged_ppl)).put(at + 13, "ppl", "dim")
     dropped = trained and not text.kept
     row.put(at + 19, plain(text.text, 600) or EMPTY, "dim" if dropped else "text")
     return row

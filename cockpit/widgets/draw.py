@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,11 +108,17 @@ def _series_of(model: Model) -> list[Series]:
     return [c.series for c in model.curves] + [s for band in model.bands for s in (band.low, band.high)]
 
 
+def _stretching(model: Model) -> list[Series]:
+    """The series that the scale makes room for."""
+    asides = [c.series for c in model.curves if not c.stretches]
+    return [s for s in _series_of(model) if s not in asides]
+
+
 def _scale(model: Model, rows: int, axis: XAxis, look: Look, found: Reduced) -> Scale:
     if model.kind == "bars" and model.top is not None:
         return Scale(0.0, model.top / rows / ROWS, rows)
     lows, highs = [], []
-    for series in _series_of(model):
+    for series in _stretching(model):
         for s, columns in zip(axis.stretches, found[id(series), False], strict=True):
             least = float(np.fmin.reduce(columns.low, initial=np.nan))
             if look.log and not least > 0:
@@ -168,7 +174,7 @@ class _Plot:
             for s in self.axis.stretches:
                 self.canvas.wash(self.top, self.left + s.cell, self.rows - edge // ROWS, s.cells, "wash-barrier")
         grid, zero = self.blank(), self.blank()
-        for value, row, _ in self.scale.ticks() if self.rows > 3 else []:
+        for value, row, _ in self.marked() if self.rows > 3 else []:
             for s in self.axis.stretches:
                 span = slice(s.cell * COLUMNS, (s.cell + s.cells) * COLUMNS)
                 if abs(value) < 1e-12:
@@ -186,6 +192,11 @@ class _Plot:
                     dashes[edge, cell * COLUMNS : (cell + 1) * COLUMNS] = True
             self.under(dashes, limit.role, "-")
         self.cursor()
+
+    def marked(self) -> list[tuple[float, int, str]]:
+        """The ticks, less those that no value can reach."""
+        most = self.model.most
+        return [tick for tick in self.scale.ticks() if most is None or tick[0] <= most * (1 + 1e-9)]
 
     def cursor(self) -> None:
         if self.look.cursor is None or (column := self.axis.column(self.look.cursor)) is None:
@@ -235,8 +246,17 @@ class _Plot:
                     self.bars(curve, s, columns)
                     continue
                 if over is not columns:
-                    self.ribbon(curve, s, 0, columns, faint=True)
-                self.ribbon(curve, s, number, over)
+                    self.ribbon(curve, s, 0, self.within(curve, columns), faint=True)
+                self.ribbon(curve, s, number, self.within(curve, over))
+
+    def within(self, curve: Curve, found: Columns) -> Columns:
+        """A curve that the scale makes no room for, less what lies above the scale."""
+        if curve.stretches:
+            return found
+        top = self.scale.value(self.rows * ROWS)
+        seen = found.low < top
+        low, high = np.where(seen, found.low, np.nan), np.where(seen, np.minimum(found.high, top), np.nan)
+        return replace(found, low=low, high=high)
 
     def ribbon(self, curve: Curve, s: Stretch, number: int, found: Columns, *, faint: bool = False) -> None:
         """Minimum to maximum of every dot column, joined with its neighbour where both were measured."""
@@ -297,7 +317,7 @@ class _Plot:
         if self.rows == 1 and curves and len(name := curves[0].label) < self.model.left:
             self.canvas.text(self.top, self.model.left - len(name) - 1, name, "dim")  # a lone tick would say less
             return
-        for value, row, text in self.scale.ticks():
+        for value, row, text in self.marked():
             words = show(value) if show else text
             self.canvas.text(self.top + self.rows - 1 - row // ROWS, self.left - 1 - len(words), words, "dim")
         if self.model.kind == "bars" and self.rows > 1:

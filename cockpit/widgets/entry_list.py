@@ -9,7 +9,7 @@ from textual.message import Message
 
 from cockpit.report.notebook import asked, level, outcome, seeds
 from cockpit.review.reading import Place, Seen
-from cockpit.widgets.line import cut
+from cockpit.widgets.line import again, cut
 from cockpit.widgets.pane import Pane, Row
 from journal.query import Item
 from journal.text import MISSING, number, plain
@@ -134,9 +134,10 @@ class EntryList(Pane, can_focus=True):
         self._top = max(min(self._top, self._at), self._at - shown + 1, 0)
         head = _names(width, places, "found" if self.seen.found else "hypothesis")
         items = self.seen.items[self._top : self._top + shown]
-        return [head, *(self._row(item, i + self._top, width, places) for i, item in enumerate(items))]
+        above = ["", *(asked(item) for item in items)]
+        return [head, *(self._row(item, i + self._top, width, places, above[i]) for i, item in enumerate(items))]
 
-    def _row(self, item: Item, index: int, width: int, places: dict[str, Column]) -> Row:
+    def _row(self, item: Item, index: int, width: int, places: dict[str, Column], above: str) -> Row:
         here = index == self._at
         quiet = item.row.smoke or item.state.state in ("retracted", "superseded")
         role = "dim" if quiet else "bright" if here else "text"
@@ -152,7 +153,7 @@ class EntryList(Pane, can_focus=True):
         when = str(item.get("when"))
         _put(row, places, "when", when[5:] if len(when) > 10 else when, "dim")
         _put(row, places, "run", plain(item.row.short, 6), role, bold)
-        self._asked(row, places, item, role, bold)
+        self._asked(row, places, item, role, bold, above)
         word = outcome(item)
         sign, sign_role = OUTCOME.get(word, ("✗", "bad"))
         _put(row, places, "verdict", sign, "dim" if quiet else sign_role)
@@ -168,7 +169,8 @@ class EntryList(Pane, can_focus=True):
         _put(row, places, "level", standing, "text" if standing == "publishable" else "dim")
         return row
 
-    def _asked(self, row: Row, places: dict[str, Column], item: Item, role: str, bold: str) -> None:
+    def _asked(self, row: Row, places: dict[str, Column], item: Item, role: str, bold: str, above: str) -> None:
+        """What it asked, the words that were searched for, or that the entry above asked the same."""
         place = self.seen.found.get(item.row.key) if self.seen else None
         column = places["hypothesis"]
         room = column.end - column.start
@@ -179,6 +181,10 @@ class EntryList(Pane, can_focus=True):
         if "level" not in places and item.state.state in ("retracted", "superseded"):
             lead = f"{item.state.state} "
         row.put(column.start, lead, "dim", within=room)
+        if not (lead or bold) and item.row.kind == "run" and asked(item) == above:
+            told = again(item.get("seed"), plain(str(item.get("method") or ""), 30))
+            row.put(column.start, told, "dim", within=room)
+            return
         row.put(column.start + len(lead), asked(item), role, bold, within=room - len(lead))
 
     def on_focus(self) -> None:

@@ -193,11 +193,11 @@ def table(lines: Sequence[str], form: Form) -> Iterator[Row]:
     if not any(right):
         yield from _facts(body, form)
         return
-    widths = _widths(body)
+    widths, spans = _widths(body)
     note = ""
     if sum(widths) + 2 * (count - 1) > form.width and not form.opened:
         body = [row[:1] + [_SPAN.sub(r"\1", c) for c in row[1:]] for row in body]
-        widths, note = _widths(body), "d shows the intervals"
+        (widths, spans), note = _widths(body), "d shows the intervals"
     for first, last in _pages(widths, form.width):
         if first > 1 and not form.opened:
             note = f"{', '.join(body[0][first:])} not shown; d opens"
@@ -205,13 +205,20 @@ def table(lines: Sequence[str], form: Form) -> Iterator[Row]:
         if first > 1:
             yield Row(form.width)
         for number, row in enumerate(body):
-            yield _line(row, [0, *range(first, last)], widths, right, form, head=number == 0)
+            yield _line(row, [0, *range(first, last)], widths, spans, right, form, head=number == 0)
     if note:
         yield Row(form.width).put(2, note, "dim")
 
 
 def _line(
-    row: Sequence[str], shown: Sequence[int], widths: Sequence[int], right: Sequence[bool], form: Form, *, head: bool
+    row: Sequence[str],
+    shown: Sequence[int],
+    widths: Sequence[int],
+    spans: Sequence[int],
+    right: Sequence[bool],
+    form: Form,
+    *,
+    head: bool,
 ) -> Row:
     made = Row(form.width)
     subject = row[0].split(" ")[0]
@@ -227,8 +234,9 @@ def _line(
             made.put(at + 2, words, role, "bold" if strong else "")
         elif place == 0:
             made.put(at + 2, words, role)
-        elif span:
-            made.right(end, span, "axis").right(end - cell_len(span) - 1, value, role, "bold" if strong else "")
+        elif right[place] and not head and spans[place]:
+            made.right(end - spans[place] - 1, value, role, "bold" if strong else "")
+            made.put(end - spans[place], span, "axis")
         elif right[place]:
             made.right(end, value, role, "bold" if strong else "")
         else:
@@ -237,9 +245,16 @@ def _line(
     return made
 
 
-def _widths(body: Sequence[Sequence[str]]) -> list[int]:
-    found = [max(cell_len(row[place]) for row in body) for place in range(len(body[0]))]
-    return [found[0] + 2, *found[1:]]
+def _widths(body: Sequence[Sequence[str]]) -> tuple[list[int], list[int]]:
+    """Of each column the cells it takes, and those of its intervals: they begin below each other, and so the values end so."""
+    widths, spans = [max(cell_len(row[0]) for row in body) + 2], [0]
+    for place in range(1, len(body[0])):
+        parts = [match for row in body[1:] if (match := _SPAN.match(row[place]))]
+        span = max((cell_len(match[2]) for match in parts), default=0)
+        alone = max(cell_len(_SPAN.sub(r"\1", row[place])) for row in body[1:]) if len(body) > 1 else 0
+        widths.append(max(cell_len(body[0][place]), alone + 1 + span if span else alone))
+        spans.append(span)
+    return widths, spans
 
 
 def _pages(widths: Sequence[int], width: int) -> list[tuple[int, int]]:

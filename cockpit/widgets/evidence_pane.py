@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -22,10 +23,12 @@ from cockpit.widgets.wrapping import wrap
 from engine.contract.distance import Near
 from engine.contract.known_bugs import RULES
 from engine.contract.resolve import resolve
-from journal.text import plain, short
+from journal.text import label, plain, short
 
 READING = "reading the model…"
 RUN, ENDED = 9, 11
+_TAIL = label("tail_ppl")
+_BASE = re.compile(r" \(base [^)]*\)")
 
 
 def evidence(check: Check, item: Item, width: int) -> list[Content]:
@@ -170,19 +173,34 @@ def _nearest(check: Check, width: int) -> Iterator[Content]:
         ended = "missed" if found.run.missed else plain(found.run.status, 12)
         row = line(
             ("▸ " if here else "  ", BRIGHT), (pad(short(found.run.id), RUN - 2), STRONG if here else VALUE),
-            sign, (pad(ended, ENDED - 2), LABEL), (pad(equal(check, found), room), VALUE),
+            sign, (pad(ended, ENDED - 2), LABEL), (pad(equal(check, found, room), room), VALUE),
         )  # fmt: skip
         yield row.stylize("on $select") if here else row
         if found.run.title and (found.differs or here):
-            yield line("  ", (cut(plain(found.run.title, 200), width - 2), LABEL))
+            yield line("  ", (came_out(found.run.title, width - 2), LABEL))
     yield Content("")
 
 
-def equal(check: Check, found: Near) -> str:
+def came_out(title: str, room: int) -> str:
+    """How a run came out, as many whole figures as there is room for: the trait first, then the tail, then the others."""
+    parts = plain(title, 200).split(", ")
+    order = sorted(range(len(parts)), key=lambda i: (i > 0, not parts[i].startswith(_TAIL)))
+    said, kept = parts, list[int]()
+    for said in (parts, [_BASE.sub("", part) for part in parts]):
+        kept = []
+        for i in order:
+            if cell_len(", ".join(said[j] for j in sorted([*kept, i]))) <= room:
+                kept.append(i)
+        if kept[:2] == order[:2]:
+            break
+    return cut(", ".join(said[i] for i in sorted(kept)) or said[0], room)
+
+
+def equal(check: Check, found: Near, room: int) -> str:
     """'4 of 5 equal; tau 4': how many of the knobs that this run is about, or that differ, are as they were there; of the same config how
-    it came out."""
+    it came out, in `room` cells."""
     if not found.differs:
-        return f"the same; {plain(found.run.title, 200)}" if found.run.title else "the same config"
+        return f"same; {came_out(found.run.title, room - 6)}" if found.run.title else "the same config"
     other = {d.knob for d in found.differs}
     asked = other | set(check.changes)
     first = found.differs[0]

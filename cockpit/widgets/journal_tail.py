@@ -12,16 +12,20 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from cockpit.widgets.line import BRIGHT, LABEL, STRONG, VALUE, cut, heading, line, pad, stack
+from cockpit.widgets.wrapping import wrap
 
 if TYPE_CHECKING:
     from cockpit.live.overview import EntryRow, Overview
 
 SIGN = {"success": ("✓", "$ok"), "failed": ("✗", "$bad"), "": ("·", LABEL)}
-LEVEL = 13
+LEVEL, LEVELLED, HIGH = 13, 60, 20
+"""Cells of the level; from this width on it stands in the entry's line; from this height on a narrower entry has two lines."""
+LEAD = 11
+"""Cells before a title: mark, clock, sign."""
 
 
 class JournalTail(Widget, can_focus=True):
-    """One line an entry, newest first. `cursor` counts entries."""
+    """One line an entry, newest first; two in a narrow column that is high enough. `cursor` counts entries."""
 
     DEFAULT_CSS = "JournalTail { height: auto; text-wrap: nowrap; text-overflow: ellipsis; }"
     seen: reactive[Overview | None] = reactive(None)
@@ -40,10 +44,19 @@ class JournalTail(Widget, can_focus=True):
         entries = self.seen.entries if self.seen else ()
         return entries[self.cursor] if self.cursor < len(entries) else None
 
+    @property
+    def each(self) -> int:
+        """Lines of an entry."""
+        return 2 if self.size.width < LEVELLED and self.size.height >= HIGH else 1
+
+    @property
+    def shown(self) -> int:
+        """Entries that are seen."""
+        return min(max(0, (self.size.height - 1) // self.each), len(self.seen.entries) if self.seen else 0)
+
     def move(self, by: int) -> None:
         """Move the cursor; it stops at both ends of what is shown."""
-        shown = min(self.size.height - 1, len(self.seen.entries) if self.seen else 0)
-        self.cursor = max(0, min(shown - 1, self.cursor + by))
+        self.cursor = max(0, min(self.shown - 1, self.cursor + by))
 
     def open(self) -> None:
         """Ask for the chosen entry."""
@@ -65,18 +78,21 @@ class JournalTail(Widget, can_focus=True):
             rows.append(
                 line((cut("Every run writes its entry here when it starts, and closes it when it ends.", width), LABEL))
             )
-        for index, entry in enumerate(self.seen.entries[: max(0, self.size.height - 1)]):
-            rows.append(self._row(entry, width, self.has_focus and index == self.cursor))
+        for index, entry in enumerate(self.seen.entries[: self.shown]):
+            rows += self._rows(entry, width, self.has_focus and index == self.cursor)
         return stack(rows)
 
-    def _row(self, entry: EntryRow, width: int, chosen: bool) -> Content:
+    def _rows(self, entry: EntryRow, width: int, chosen: bool) -> list[Content]:
         mark = ("▸ " if chosen else "• " if entry.unreviewed else "  ", BRIGHT)
-        level = LEVEL if width >= 60 else 0
-        room = width - 2 - 6 - 3 - 2 - level
+        level = LEVEL if width >= LEVELLED or self.each > 1 else 0
+        room = width - LEAD - (2 + level if self.each == 1 else 0)
         style = LABEL if entry.smoke else VALUE
-        parts = [mark, (pad(clock(entry.when), 6), LABEL), " ", SIGN[entry.sign], " ", (pad(entry.title, room), style)]
-        shown = line(*parts, ("  ", style), (pad(entry.level, level, right=True), LABEL))
-        return shown.stylize("on $select bold") if chosen else shown
+        first, *rest = wrap(entry.title, room) if self.each > 1 else [entry.title]
+        told = [line(mark, (pad(clock(entry.when), 6), LABEL), " ", SIGN[entry.sign], " ", (pad(first, room), style))]
+        if self.each > 1:
+            told.append(line(" " * LEAD, (pad(" ".join(rest), room - level - 2), style)))
+        told[-1] = line(told[-1], ("  ", style), (pad(entry.level, level, right=True), LABEL))
+        return [row.stylize("on $select bold") if chosen else row for row in told]
 
     def on_focus(self) -> None:
         self.refresh()
@@ -86,8 +102,8 @@ class JournalTail(Widget, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """A click chooses a line, a double click opens it."""
-        index = event.y - 1
-        if not self.seen or not 0 <= index < len(self.seen.entries):
+        index = (event.y - 1) // self.each
+        if not self.seen or not 0 <= index < self.shown:
             return
         if index == self.cursor and event.chain > 1:
             self.open()

@@ -5,7 +5,6 @@ The series follow the columns of the run; only what is new is added.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -25,27 +24,20 @@ _PAST = Ink("axis", "rule")
 _PROBE = Ink("accent-coherence", "accent-coherence")
 PROBES = ("tail_ppl", "mass", "valid_json", "prefill_nll")
 """The coherence probes of a heal, each drawn on the step axis of KL."""
-_STEP = 1.25
 _METRIC = {"mass": "coherence"}
 
 
 class Beside(Series):
-    """A curve that is drawn where it lies within the scale of another one and does not stretch it; its value is always told."""
+    """A curve that is drawn where it is not the main curve itself; its value is always told."""
 
     def __init__(self, name: str, axes: tuple[str, ...]) -> None:
         super().__init__(name, axes)
         self._drawn = Series(name, axes)
-        self._cap = 0.0
 
-    def follow(self, y: np.ndarray, main: np.ndarray, cap: float, **xs: np.ndarray) -> None:
-        """Take what is new of both; hidden is what lies above `cap`, and what is the main curve itself."""
+    def follow(self, y: np.ndarray, main: np.ndarray, **xs: np.ndarray) -> None:
+        """Take what is new of both."""
         self.sync(y, **xs)
-        cap = _STEP ** math.floor(math.log(cap, _STEP)) if cap > 0 else 0.0  # in few steps: each draws all of it anew
-        if cap != self._cap:
-            self._drawn.clear()
-            self._cap = cap
-        same = np.isclose(y, main, rtol=1e-3, atol=1e-6)
-        self._drawn.sync(np.where(same | (y > cap), np.nan, y), **xs)
+        self._drawn.sync(np.where(np.isclose(y, main, rtol=1e-3, atol=1e-6), np.nan, y), **xs)
 
     def columns_of(self, axis: str, parts: Sequence[tuple[Floats, Span]], *, smooth: bool = False) -> list[Columns]:
         """Of what is drawn."""
@@ -75,9 +67,7 @@ class HealCharts:
         along = {"step": places(view), "tokens": view.steps["tokens"], "time": view.steps["elapsed"]}
         along = {axis: _forward(at) for axis, at in along.items()}
         self.kl.sync(view.steps["kl"], **along)
-        kl, base, tau = (view.steps[name] for name in ("kl", "kl_base", "tau"))
-        highest = max((float(np.nanmax(part)) for part in (kl, tau) if np.isfinite(part).any()), default=0.0)
-        self.base.follow(base, kl, highest, **along)
+        self.base.follow(view.steps["kl_base"], view.steps["kl"], **along)
         self.fired.sync(view.steps["fired"], **along)
         stand = _probe_places(view, along)
         for name, series in self.probes.items():
@@ -100,7 +90,7 @@ class HealCharts:
         aggregate = config.heal.aggregate if config else ""
         curves: tuple[Curve, ...] = (Curve(self.kl, "KL", KL_INK, nats, _over(scene, tau)),)
         if reference != "the base":
-            curves = (*curves, Curve(self.base, "base", _PAST, nats, "dim"))
+            curves = (*curves, Curve(self.base, "base", _PAST, nats, "dim", stretches=False))
         limit = Limit(tau) if tau is not None else None
         unit = f"nats, {aggregate}" if aggregate else "nats"
         kl = Model(f"KL to {reference}", unit, curves, self._regions, limit, x_labels=False, empty=_empty(view))
@@ -114,7 +104,8 @@ class HealCharts:
         curve = Curve(self.probes[name], label(metric), _PROBE, partial(number, metric), "accent-coherence")
         held = next((limit for limit in limits(scene.config) if limit.metric == metric), None) if scene.config else None
         line = Limit(held.value, "limit", "axis", wash=False) if held else None
-        return Model("", "", (curve,), self._regions, line, zero=False, empty="", x_labels=x_labels)
+        most = 1.0 if name in ("mass", "valid_json") else None
+        return Model("", "", (curve,), self._regions, line, zero=False, most=most, empty="", x_labels=x_labels)
 
     def row_of(self, x: float, axis: str) -> int | None:
         """The row of the steps at a place on an axis; None before the first."""

@@ -28,6 +28,11 @@ def cut(text: str, width: int) -> str:
     return (kept if whole else at_word).rstrip(" ,;:·") + "…"
 
 
+def again(seed: object, method: str) -> str:
+    """What stands in place of a question that the row above asks too: what else tells the two runs apart."""
+    return ", ".join(["the same", *([] if seed in (None, "") else [f"seed {seed}"]), *([method] if method else [])])
+
+
 def pad(text: str, width: int, *, right: bool = False) -> str:
     """The text cut and filled to exactly `width` cells."""
     text = cut(text, width)

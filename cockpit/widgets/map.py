@@ -171,11 +171,7 @@ def _signs(canvas: Canvas, points: list[Point], up: Scale, across: _Across, rows
         spots = [(row, column + 2), (row, column - 1 - len(name)), (row - 1, column + 2), (row + 1, column + 2)]
         spots += [(row - 1, column - len(name)), (row + 1, column - len(name))]
         for at_row, at in spots:
-            if (
-                1 <= at_row <= rows
-                and at >= _GUTTER
-                and canvas.free(at_row, at - 1 if at > column else at, len(name) + 1)
-            ):
+            if 1 <= at_row <= rows and at > 0 and canvas.free(at_row, at - 1 if at > column else at, len(name) + 1):
                 canvas.text(at_row, at, name, "bright" if strong else "dim", bold=strong)
                 break
 

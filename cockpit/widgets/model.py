@@ -57,6 +57,8 @@ class Curve:
     show: Callable[[float], str] = nats
     value_role: str = "text"
     """The role of its value beside the chart."""
+    stretches: bool = True
+    """Whether the scale makes room for it; one that does not is drawn where it lies within the scale of the others."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,8 @@ class Model:
     """For bars: the value that fills the height (1 for a fraction)."""
     zero: bool = True
     """Whether a linear scale starts at 0."""
+    most: float | None = None
+    """What no value lies above (1 for a rate): nothing is marked beyond it."""
     x_labels: bool = True
     left: int = 6
     """Columns left of the plot, for tick labels."""

@@ -99,6 +99,7 @@ def _rounds(
         limit=limit,
         bands=tuple(bands),
         zero=metric == "trait_rate",
+        most=1.0 if metric == "trait_rate" else None,
         empty="no round was evaluated yet",
         right=20,
     )

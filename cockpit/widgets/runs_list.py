@@ -12,13 +12,13 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from cockpit.widgets.line import BRIGHT, LABEL, RULE, STRONG, VALUE, heading, line, margin, pad, stack
+from cockpit.widgets.line import BRIGHT, LABEL, RULE, STRONG, VALUE, again, heading, line, margin, pad, stack
 from journal.text import duration, number
 
 if TYPE_CHECKING:
     from cockpit.live.overview import Overview, RunRow
 
-STATE, RUN, PRESET, TRACK, TRAIT, TAIL, TIME, WHEN = 11, 7, 16, 15, 5, 10, 9, 7
+STATE, RUN, PRESET, SEED, TRACK, TRAIT, TAIL, TIME, WHEN = 11, 7, 16, 6, 15, 5, 10, 9, 7
 """Widths of the columns in cells; the question has what is left."""
 GAP = 2
 ALL, FAILED = "all", "failed"
@@ -116,8 +116,10 @@ class RunsList(Widget, can_focus=True):
         self._top = max(0, min(self._top, at, len(rows) - 1))
         self._top = max(self._top, at - height + 1)
         lines = [head, Content.assemble(" " * edge, _names(columns))]
+        above = ""
         for row in rows[self._top : self._top + height]:
-            lines.append(self._row(row, columns, edge))
+            lines.append(self._row(row, columns, edge, above))
+            above = "" if row.smoke else row.question
         if not rows:
             lines.append(line(" " * edge, (f"No run is {self.shown}. / shows others.", LABEL)))
         return stack(lines)
@@ -133,12 +135,14 @@ class RunsList(Widget, can_focus=True):
             return Content("")
         return Content("  ").join(line((n, "bold underline $bright" if n == self.shown else LABEL)) for n in names)
 
-    def _row(self, row: RunRow, columns: dict[str, int], edge: int) -> Content:
+    def _row(self, row: RunRow, columns: dict[str, int], edge: int, above: str) -> Content:
+        """A run; `above` is the question of the row above it."""
         here = row.id == self.chosen
         mark = "▸" if here and self.has_focus else "·" if here else " "
         parts: list[Content | str | tuple[str, str]] = [(mark + " " * (edge - 1), BRIGHT)]
         for name, width in columns.items():
-            parts += _cell(name, row, width, here)
+            repeats = name == "question" and row.question == above and bool(above) and not (row.smoke or here)
+            parts += [(pad(again(row.seed, row.method), width), LABEL)] if repeats else _cell(name, row, width, here)
         shown = line(*parts, " " * edge)
         return shown.stylize("on $select") if here else shown
 
@@ -172,16 +176,17 @@ def _columns(width: int, rows: list[RunRow]) -> dict[str, int]:
         "state": STATE,
         "run": RUN,
         "preset": max(8, preset),
+        "seed": SEED,
         "question": 0,
         "track": TRACK,
         "trait": TRAIT,
         "tail": TAIL,
     }
     found |= {"time": TIME, "when": WHEN}
-    for name in ("when", "track", "preset", "time", "tail"):
+    for name, least in (("seed", 40), ("when", 32), ("track", 32), ("preset", 32), ("time", 32), ("tail", 32)):
         room = width - sum(found.values())
-        if room >= 32 + GAP:
-            break
+        if room >= least + GAP:
+            continue
         del found[name]
     found["question"] = max(8, width - sum(found.values()))
     return found
@@ -202,6 +207,8 @@ def _cell(name: str, row: RunRow, width: int, here: bool) -> list[tuple[str, str
             return [(pad(row.short, width), strong)]
         case "preset":
             return [(pad(row.preset, width - 1) + " ", LABEL)]
+        case "seed":
+            return [(pad("" if row.seed is None else str(row.seed), width - GAP, right=True) + " " * GAP, LABEL)]
         case "question":
             quiet = row.status == "stopped" or row.place
             style = "italic $dim" if row.smoke else LABEL if quiet else BRIGHT if here else VALUE

@@ -13,6 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _NICE = (1.0, 1.25, 2.0, 2.5, 5.0)
+_FINE = (1.0, 1.25, 1.6, 2.0, 2.5, 4.0, 5.0, 6.25, 8.0)
+"""For a high chart, which has room for its ticks on any of them and would else leave half of its rows empty."""
+_HIGH = 16
 _STEPS = (1.0, 2.0, 2.5, 4.0, 5.0)
 DOTS = 4
 """Dot rows of a cell."""
@@ -86,7 +89,7 @@ def linear(low: float, high: float, cells: int, *, limit: float | None = None, z
         return Scale(low, (high - low) / DOTS, 1)
     need = (high - low) / cells
     if limit is None:
-        for step in _nice_from(need):
+        for step in _nice_from(need, _FINE if cells >= _HIGH else _NICE):
             start = math.floor(low / step + 1e-9) * step
             if start + cells * step >= high:
                 return Scale(start, step / DOTS, cells)

@@ -40,27 +40,46 @@ class Alone(CockpitApp):
 
 
 def evaluated(
-    subject: str, trait: float, *, split: str = "test", round_: int = 0, half: float = 0.05, version: int = 1
+    subject: str,
+    trait: float,
+    *,
+    split: str = "test",
+    round_: int = 0,
+    half: float = 0.05,
+    version: int = 1,
+    thinking: int = 0,
 ) -> Evaluated:
     metrics = {"trait_rate": trait, "tail_ppl": 1.0 + trait}
     ci = {name: (v - half, v + half) for name, v in metrics.items()}
     n = dict.fromkeys(metrics, 100)
     return Evaluated(
-        subject=subject, split=split, round=round_, stage="evaluate", elapsed=1.0, metrics=metrics, ci=ci, n=n, metric_version=version  # type: ignore[arg-type]
+        subject=subject, split=split, round=round_, stage="evaluate", elapsed=1.0, metrics=metrics, ci=ci, n=n, metric_version=version,  # type: ignore[arg-type]
+        thinking_tokens=thinking,
     )  # fmt: skip
 
 
 def side(run: str, trait: float, *, seed: int = 1, family: str = "f", half: float = 0.05, **more: object) -> Side:
-    version = int(more.pop("version", 1))  # type: ignore[call-overload]
+    version, thinking = (int(more.pop(name, held)) for name, held in (("version", 1), ("thinking", 0)))  # type: ignore[call-overload]
     rows = [evaluated("base", 0.25, split=s) for s in ("val", "test")] + [
         evaluated("prompted", 1.0, split=s) for s in ("val", "test")
     ]
     rows += [evaluated("steered", trait + 0.1, split="val", round_=r) for r in (1, 2)]
     rows += [evaluated("healed", trait * r / 2, split="val", round_=r) for r in (1, 2)]
-    rows.append(evaluated("healed", trait, round_=2, half=half, version=version))
+    rows.append(evaluated("healed", trait, round_=2, half=half, version=version, thinking=thinking))
     kl = tuple((float(step), 0.1 * trait * step) for step in range(1, 9))
     found = Side(
-        run, "success", seed, {"heal.tau": trait}, family, "trait", "tok", "code", best=2, evaluated=tuple(rows), kl=kl
+        run,
+        "success",
+        seed,
+        {"heal.tau": trait},
+        family,
+        "trait",
+        "tok",
+        "code",
+        items={"test": "1f" * 32},
+        best=2,
+        evaluated=tuple(rows),
+        kl=kl,
     )
     return _replace(found, {{"content": "trait"}.get(name, name): held for name, held in more.items()})
 
@@ -135,6 +154,9 @@ def test_d6_arms_that_share_seeds_are_compared_seed_by_seed() -> None:
         ({"tokenizer": "other"}, "tokenizer"),
         ({"tokenizer": ""}, "tokenizer"),
         ({"version": 2}, "metric version"),
+        ({"thinking": 64}, "another number of thinking tokens, 64 and 0"),
+        ({"config": {"evaluate.vignettes_hash": "ab" * 32}}, "other vignettes, abababab and the world's own"),
+        ({"items": {"test": "2e" * 32}}, "other items on test, 2e2e2e2e and 1f1f1f1f"),
         ({"content": "love"}, "trait"),
     ],
 )

@@ -318,3 +318,40 @@ def test_panes_never_overlap_and_never_leave_the_screen(width: int, height: int,
     for i, one in enumerate(regions):
         assert not any(one.overlaps(other) for other in regions[i + 1 :])
     assert found["runs"].height >= 5
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_runs_of_one_question_are_told_apart_by_seed_and_method(
+    project: Path, write_run: Write, drive: Drive, size: tuple[int, int]
+) -> None:
+    write_run(OLD)
+    write_run(NEW)
+
+    async def script(stage: Stage) -> None:
+        await stage.heard(ProjectSeen)
+        await stage.shows("the same, seed 42, mean_diff")
+        rows = [line for line in stage.text().splitlines() if "-p2aa" in line or "-k3f9" in line]
+        assert "Four rounds" in rows[0], "the chosen run tells its question"
+        assert "the same" in rows[1]
+        await stage.press("down")
+        await stage.until(lambda: stage.text().count("the same") == 0, "both questions")
+
+    drive(CockpitApp(project), script, size=size)
+
+
+def test_an_entry_has_two_lines_where_the_journal_is_narrow_and_high(
+    project: Path, write_run: Write, drive: Drive
+) -> None:
+    write_run(OLD)
+    write_run(NEW)
+
+    async def script(stage: Stage) -> None:
+        await stage.heard(ProjectSeen)
+        await stage.until(lambda: stage.text().count("tail ppl 1.2, facts") == 2, "both titles go on")
+        tail = stage.app.screen.query_one(JournalTail)
+        await stage.pilot.click(JournalTail, offset=(14, 4))  # the second line of the second entry
+        assert tail.cursor == 1
+        await stage.press("tab", "down", "down")
+        assert tail.cursor <= 1
+
+    drive(CockpitApp(project), script, size=(200, 60))

@@ -283,3 +283,28 @@ def test_a_list_of_ten_thousand_draws_only_what_is_seen(project: Path, write_run
     shown = EntryList()
     shown.seen = many
     assert len(shown.rows(120, 20)) == 20
+
+
+def test_entries_of_one_question_are_told_apart_by_seed_and_method(
+    project: Path, write_run: Write, drive: Drive
+) -> None:
+    write_run(OLD)
+    write_run(NEW)
+
+    async def script(stage: Stage) -> None:
+        await stage.heard(EntryOpened)
+        await stage.shows("the same, seed 42, mean_diff")
+        await stage.press("down")
+        await stage.until(lambda: "the same, seed" not in stage.text(), "the chosen entry's own question")
+
+    drive(Alone(project), script)
+
+
+def test_values_stand_below_each_other_however_wide_their_intervals_are() -> None:
+    told = ["| test | mass | facts |", "|---|---:|---:|", "| base | 1.000 [1.000, 1.000] | 1.00 [1.00, 1.00] |",
+            "| healed | .998 [.995, .999] | .91 [.87, .96] |", "| model | – | .50 |"]  # fmt: skip
+    rows = lay("\n".join(told), Form(80, opened=True))[1:]
+    spans = [[part.column for part in row.parts if part.words.startswith("[")] for row in rows]
+    assert spans[0] == spans[1]
+    ends = [[part.column + len(part.words) for part in sorted(row.parts) if part.words[0] in ".1–"] for row in rows]
+    assert ends[0] == ends[1] == ends[2]

@@ -9,10 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cockpit.live.feed import Facts, checklist
 from cockpit.live.live import POINTS, Curve, Live, _curve
+from cockpit.live.signals import left
+from cockpit.live.view import RunView, read
 from cockpit.widgets.live_run import _series
 from engine.contract import events as e
 from engine.contract.files import append_line
+from engine.contract.rundir import RunDir
+from engine.contract.runfile import load_runfile
 from tests.screens.conftest import Write
 
 RUN = "20260606T101347-nano-care-q7bb"
@@ -29,15 +34,28 @@ def test_a_live_run_is_where_its_newest_event_says(write_run: Write) -> None:
     assert pulse.kl.at == (1, 2, 3, 4, 5, 6)
 
 
-def test_what_is_left_is_the_rounds_to_come_at_the_pace_of_those_that_are_done(write_run: Write) -> None:
-    folder = write_run(RUN, "", events=14)
-    pulse = Live(folder).look()
-    assert pulse.round_seconds == (5.0,)
-    assert pulse.left == pytest.approx(5.0 - 2.0)  # round 2 began 2 s ago
+@pytest.mark.parametrize("stage", ["heal", "evaluate"])
+def test_home_and_monitor_say_the_same_time_left_down_to_the_last_evaluation(finished: RunDir, stage: str) -> None:
+    """The evaluation on test, after the last round, is time that is left too."""
+    finished.result.unlink()
+    lines = finished.events.read_bytes().splitlines(keepends=True)
+    within = [n for n, line in enumerate(lines) if f'"stage":"{stage}"'.encode() in line and b'"round":4' in line]
+    place = next(n for n in within if b'"total":1080' in lines[n]) if stage == "evaluate" else within[len(within) // 2]
+    finished.events.write_bytes(b"".join(lines[: place + 1]))
+    pulse = Live(finished).look()
+    view = RunView()
+    view.add(read(finished.events.read_bytes()))
+    facts = Facts(preflight=checklist(finished)[0])
+    assert pulse.left == left(view.snapshot(), load_runfile(finished.config).config, facts.estimate)
+    assert pulse.left is not None
+    assert pulse.left > 1.0
+    assert len(pulse.round_seconds) == 3
 
 
-def test_nothing_is_said_to_be_left_before_a_round_is_done(write_run: Write) -> None:
-    assert Live(write_run(RUN, "", events=6)).look().left is None
+def test_nothing_is_said_to_be_left_where_neither_a_stage_nor_an_estimate_tells(write_run: Write) -> None:
+    folder = write_run(RUN, "", events=6)
+    folder.preflight.unlink()
+    assert Live(folder).look().left is None
 
 
 def test_only_new_bytes_are_read_and_a_torn_line_waits_for_its_end(write_run: Write) -> None:

@@ -39,6 +39,7 @@ def test_p_pauses_and_unpauses_and_k_asks_for_a_checkpoint(live: RunDir, drive: 
         await stage.heard(Asked)
         append_line(live.events, e.encode(e.ControlApplied(request="pause", by="p", round=3, stage="heal")))
         await stage.shows("‖ paused")
+        await stage.shows("p unpause")
         await stage.press("p", "k")
         await stage.until(lambda: len(asked(live)) == 3, "three requests")
 
@@ -79,6 +80,8 @@ def test_44_a_knob_is_set_within_its_bounds_or_refused_in_words(live: RunDir, dr
         stage.app.screen.query_one(Input).value = text
         await stage.press("enter")
         found: Asked = await stage.heard(Asked)
+        if not found.why:
+            await stage.shows(f"asked to set {text}")
         return found
 
     async def script(stage: Stage) -> None:

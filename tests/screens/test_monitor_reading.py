@@ -21,6 +21,7 @@ from cockpit.widgets.log import LogPane
 from engine.contract import events as e
 from engine.contract.files import append_line
 from engine.contract.rundir import RunDir
+from journal import text as words
 from tests.screens.conftest import Drive, Stage
 from tests.screens.monitors import SIZES, One, read
 
@@ -152,7 +153,7 @@ def test_g_shows_the_runs_own_config_and_what_differs(finished: RunDir, drive: D
         line = next(line for line in stage.text().splitlines() if line.strip().startswith("heal.tau"))
         assert line.split()[:2] == ["heal.tau", "0.0625"]
         assert len(line.split()) == 3
-        await stage.press("pagedown", "pagedown")
+        await stage.press(*["pagedown"] * 4)
         await stage.shows("run.seed")
 
     drive(CockpitApp(finished.path.parent.parent, run=finished.id), script)
@@ -163,3 +164,23 @@ def test_the_columns_of_a_completion_never_run_into_each_other(ppl: float | None
     text = Text("r1-x", 1, "steered", "train", 0.75, "", False, "tail_ppl", ppl, "why?", "because")
     parts = sorted(line(text, width, name_width).parts)
     assert all(left.column + cell_len(left.words) < right.column for left, right in pairwise(parts))
+
+
+def test_a_completion_that_its_worst_stretch_dropped_shows_that_perplexity(finished: RunDir, drive: Drive) -> None:
+    """1.4 beside the words worst ppl would explain nothing."""
+    row = next(
+        r for r in map(json.loads, finished.completions.open()) if r["reason"] == "worst_ppl" and r["round"] == 4
+    )
+    worst = words.number("tail_ppl", row["scores"]["worst_ppl"])
+    assert worst != words.number("tail_ppl", row["scores"]["tail_ppl"])
+
+    async def script(stage: Stage) -> None:
+        await read(stage)
+        await stage.press("c", "r")
+        await stage.until(lambda: "reason worst ppl" in stage.text(), "the reason")
+        await stage.shows(f"worst {worst}")
+        await stage.until(
+            lambda: any("✗ worst ppl" in part and f" {worst} ppl" in part for part in stage.text().splitlines()), worst
+        )
+
+    drive(CockpitApp(finished.path.parent.parent, run=finished.id), script)

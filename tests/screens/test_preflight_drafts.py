@@ -108,6 +108,8 @@ def test_old_answers_begin_a_new_draft_and_an_unknown_run_changes_nothing(
             await stage.press("enter")
             await checked(stage)
             assert (shown.text != first) is there
+        assert draft_file.newest(project) == shown.desk.path
+        assert list(draft_file.folder(project).glob("*.toml")) == [shown.desk.path], "no untouched draft is left behind"
         assert on_disk(stage)["tokenization"]["comparable"].startswith("Yes: every run")
         await stage.shows("unchanged since -k3f9")
 

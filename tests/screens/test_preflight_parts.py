@@ -19,6 +19,7 @@ from cockpit.widgets.checklist_items import FIELDS, ITEMS, numbers, open_targets
 from cockpit.widgets.checklist_rows import lay
 from cockpit.widgets.checklist_state import State
 from cockpit.widgets.config_knobs import as_toml, knobs, matching
+from cockpit.widgets.evidence_pane import came_out
 from cockpit.widgets.wrapping import wrap
 from engine.contract.answers import ITEMS as TABLES
 from engine.contract.answers import Answers, load_answers, parse_text
@@ -183,3 +184,20 @@ def test_a_draft_is_found_again_newest_first(tmp_path: Path) -> None:
     assert away.read_text() == SHIPPED
     assert draft_file.newest(tmp_path) == first
     assert draft_file.fresh(tmp_path) not in (first, second)
+
+
+@pytest.mark.parametrize(
+    ("room", "told"),
+    [
+        (22, "care .56, tail ppl 1.2"),
+        (34, "care .56 (base .26), tail ppl 1.2"),
+        (60, "care .56 (base .26), benign ok .97, tail ppl 1.2, facts 1.00"),
+        (99, "care .56 (base .26), benign ok .97, tail ppl 1.2, facts 1.00, prediction met"),
+    ],
+)
+def test_how_a_near_run_came_out_is_told_in_whole_figures(room: int, told: str) -> None:
+    assert came_out("care .56 (base .26), benign ok .97, tail ppl 1.2, facts 1.00, prediction met", room) == told
+
+
+def test_an_outcome_without_figures_is_cut_at_a_word() -> None:
+    assert came_out("nan: the loss is not finite at step 12", 20) == "nan: the loss is…"

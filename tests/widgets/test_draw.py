@@ -196,3 +196,33 @@ def test_stretches_fill_the_width_in_order_and_columns_go_back_to_their_place(le
             column = axis.column(x)
             assert column is not None
             assert column // 2 == cell
+
+
+def test_a_curve_that_the_scale_makes_no_room_for_is_drawn_to_the_top_and_stretches_nothing() -> None:
+    main, beside = rising(top=3.0), from_columns("base", np.linspace(0, 30, 80), {"step": np.arange(1, 81)})
+    alone = draw(kl(main), 72, 20, Look())
+    both = draw(
+        Model("KL", "nats", (Curve(main, "KL", KL_INK), Curve(beside, "base", Ink("axis"), stretches=False)),
+              {"step": ROUNDS}, Limit(2.0)), 72, 20, Look(),
+    )  # fmt: skip
+    assert alone.scale is not None
+    assert both.scale == alone.scale
+    rows = [row for row in range(1, 19) if "axis" in inks(both, row)]
+    assert rows[0] == 1, "it leaves at the top, not where the other curve ends"
+    full = alone.scale.value(18 * 4)
+    last = max(x for row in rows for x, c in enumerate(both.frame.lines()[row]) if ord(c) in DOTS and row == 1)
+    steps = 80 * full / 30
+    column = both.axis.column(steps)
+    assert column is not None
+    assert abs(last - both.left - column // 2) <= 1
+
+
+def test_nothing_is_marked_beyond_what_a_value_can_reach() -> None:
+    rate = from_columns("trait", [0.2, 0.9], {"step": [0.0, 1.0]})
+    free, bound = (
+        draw(Model("Trait", "", (Curve(rate, "trait"),), limit=Limit(1.0, wash=False), most=most), 60, 9, Look())
+        for most in (None, 1.0)
+    )
+    marks = [[line[: d.left].strip() for line in d.frame.lines()[1:] if line[: d.left].strip()] for d in (free, bound)]
+    assert any(float(mark) > 1 for mark in marks[0])
+    assert marks[1] == [mark for mark in marks[0] if float(mark) <= 1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from cockpit.widgets.map import MapModel, Point, draw_map
 
 POINTS = (
@@ -51,3 +53,18 @@ def test_one_point_any_size_and_ascii() -> None:
         frame = draw_map(MapModel(points=POINTS[:1]), width, height, ascii_only=True)
         assert frame.glyphs.shape == (height, width)
         assert all(line.isascii() for line in frame.lines())
+
+
+def test_the_base_is_named_where_only_the_gutter_has_room() -> None:
+    healed = ((-0.96, -1.82), (-1.05, -1.73), (-1.12, -1.69), (-1.20, -1.64))
+    held = (Point("base", 0, -0.91, -1.80), Point("prompted", 0, -2.61, -0.53))
+    held += tuple(Point("healed", r, *at) for r, at in enumerate(healed, start=1))
+    assert re.search("base.◆", "\n".join(draw_map(MapModel(points=held), 40, 16).lines()))
+
+
+def test_a_high_map_gives_its_rows_to_the_points() -> None:
+    held = (Point("base", 0, -0.91, -1.80), Point("prompted", 0, -2.61, -0.53), Point("healed", 1, -1.2, -1.64))
+    for height in (20, 29, 40):
+        lines = draw_map(MapModel(points=held), 46, height).lines()
+        ((top, _),), ((bottom, _),) = place(lines, "◇"), place(lines, "◆")
+        assert bottom - top >= 0.6 * (height - 4), height
