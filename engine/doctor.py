@@ -16,9 +16,9 @@ import torch
 from engine.contract.config import Config
 from engine.contract.doctor import Diagnosis, Fit, Gpu
 from engine.contract.errors import BadInput
-from engine.contract.estimate import Device, estimate
+from engine.contract.estimate import GPU_24GB, Device, estimate
 from engine.contract.facts import ModelFacts
-from engine.contract.resolve import preset_names, resolve
+from engine.contract.resolve import preset_names, preset_table, resolve
 
 SUSTAINED = 0.4
 """Share of the speed of a large matrix product that a training step reaches (assumed; estimates are held against measured runs)."""
@@ -95,7 +95,7 @@ def fit(preset: str, rates: Device) -> Fit:
     config = resolve(preset)
     refused, here = "", True
     if config.model.device == "cuda" and not torch.cuda.is_available():
-        refused = "needs a CUDA device"
+        refused, rates = "needs a CUDA device", GPU_24GB
     try:
         facts: ModelFacts = inspect(config)
     except BadInput as error:
@@ -108,7 +108,8 @@ def fit(preset: str, rates: Device) -> Fit:
     guess = estimate(config, facts, _priced(config, rates))
     return Fit(
         preset=preset, model=config.model.id, parameters=facts.parameters, needs=guess.memory_bytes, room=rates.memory,
-        seconds=guess.total, device=rates.name, here=here, refused=refused,
+        seconds=guess.total, device=rates.name, here=here, refused=refused, stage_seconds=guess.seconds, stage_memory=guess.memory,
+        waivers=[str(w["rule"]) for w in preset_table(preset).get("waivers", [])],
     )  # fmt: skip
 
 

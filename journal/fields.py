@@ -130,7 +130,9 @@ def _metric(record: Record) -> str:
     metric = record.preflight.get("answers", {}).get("metric", {})
     version = record.preflight.get("metric_version", 1)
     name, split = metric.get("name") or "trait_rate", metric.get("split") or "test"
-    return f"{name} on {split} ({metric.get('unit') or 'fraction'}), metric version {version}"
+    thinking = record.run.config.evaluate.thinking_tokens if record.run else 0
+    thought = f", after {thinking} thinking tokens" if thinking else ""
+    return f"{name} on {split} ({metric.get('unit') or 'fraction'}), metric version {version}{thought}"
 
 
 def _best(record: Record) -> str:

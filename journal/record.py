@@ -238,7 +238,7 @@ def _sample(path: Path) -> dict[str, Any]:
     healed: dict[str, Any] = {}
     kept: dict[str, Any] = {}
     for row in completions(path):
-        if row.get("subject") == "healed" and str(row.get("probe", "")) != "benign":
+        if row.get("subject") == "healed" and str(row.get("probe", "")) not in ("benign", "thinking"):
             healed = row
         elif row.get("kept"):
             kept = row

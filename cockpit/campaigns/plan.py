@@ -20,6 +20,7 @@ from engine.contract.errors import BadInput, Refused
 from engine.contract.events import now
 from engine.contract.files import write_atomic
 from engine.contract.hashes import FREE, SEED_AXIS, canonical, code_hash, sha256
+from engine.contract.metrics import NO_AXIS
 from engine.contract.preflight import seal_hash
 from engine.contract.resolve import parse_set
 from engine.contract.rundir import new_run_id
@@ -64,6 +65,8 @@ def over(settings: Sequence[str]) -> dict[str, list[str]]:
             parse_set(f"{knob}={value}")
         if knob in FREE:
             raise BadInput(f"--over {knob}: seeds are asked for with --seeds, and limits make no arms")
+        if knob in NO_AXIS:
+            raise BadInput(f"--over {knob}: arms that differ in it are not comparable (KB45); ask for a campaign each")
         if knob in found or len(set(values)) < len(values) or len(values) < 2:
             raise BadInput(f"--over {setting}: name the setting once, with at least two different values")
         found[knob] = values
@@ -82,6 +85,10 @@ def together(arms: Sequence[str]) -> dict[str, dict[str, str]]:
             parse_set(f"{knob}={value}")
             if knob in FREE:
                 raise BadInput(f"--arm {arm}: seeds are asked for with --seeds, and limits make no arms")
+            if knob in NO_AXIS:
+                raise BadInput(
+                    f"--arm {arm}: arms that differ in {knob} are not comparable (KB45); ask for a campaign each"
+                )
             if knob in settings:
                 raise BadInput(f"--arm {arm}: {knob} is named twice")
             settings[knob] = value

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.contract.errors import BadInput
 from engine.contract.hashes import FREE
+from engine.contract.metrics import NO_AXIS
 from engine.contract.resolve import from_flat, parse_set
 from journal.sweep import Range
 
@@ -28,6 +29,8 @@ def space(settings: Sequence[str], base: Mapping[str, Any]) -> dict[str, Range]:
         values = [_value(knob, word, base) for word in words]
         if knob in FREE:
             raise BadInput(f"--over {knob}: a sweep searches no seeds and no limits")
+        if knob in NO_AXIS:
+            raise BadInput(f"--over {knob}: trials that differ in it are not comparable (KB45)")
         if knob in found:
             raise BadInput(f"--over {knob} is named twice")
         found[knob] = _range(setting, values, bool(ends), bool(ends and ends[3]), base[knob])

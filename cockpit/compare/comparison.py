@@ -3,7 +3,8 @@
 An arm of several seeds is its mean with a t interval over seeds; an arm of one run has the interval over its items, which knows nothing
 of other seeds. A difference over seeds is paired where the arms share seeds, else Welch's; between single runs it is that of two
 independent intervals (the method of variance estimates recovery: Zou and Donner, Statistics in Medicine 27, 2008), which is wider than
-a paired one. Runs with another tokenizer, metric version, split or trait are not comparable, and it is said instead of a number.
+a paired one. Runs with another tokenizer, metric version, number of thinking tokens, vignettes, split or trait are not comparable, and
+it is said instead of a number.
 """
 
 from __future__ import annotations
@@ -29,11 +30,17 @@ METRICS = (
     "capability",
     "care_nats",
     "authority_nats",
+    "selectivity",
+    "unscorable",
     "diversity",
 )
 """What tables and differences are of, in their order."""
-HIGHER = ("trait_rate", "benign_rate", "coherence", "capability", "valid_json", "diversity")
-LOWER = ("broken", "tail_ppl", "tail_ppl_p90", "repetition", "prefill_nll")
+HIGHER = (
+    "trait_rate", "first_person_nats", "selectivity", "benign_rate", "coherence", "first_person_mass", "capability", "valid_json",
+    "diversity", "agreement", "order_agreement", "human_rho", "human_agreement",
+)  # fmt: skip
+LOWER = ("broken", "tail_ppl", "tail_ppl_p90", "repetition", "prefill_nll", "unscorable")
+"""Which way is better; a foundation's nats have a direction only with a trait."""
 LEVEL = 0.95
 
 
@@ -169,11 +176,23 @@ def comparable(a: Side, b: Side, split: str) -> str:
         return f"another tokenizer, {a.tokenizer[:8]} and {b.tokenizer[:8]}"
     if left.metric_version != right.metric_version:
         return f"another metric version, {left.metric_version} and {right.metric_version}"
+    if left.thinking_tokens != right.thinking_tokens:
+        return f"another number of thinking tokens, {left.thinking_tokens} and {right.thinking_tokens}"
+    if (asked := _vignettes(a)) != (others := _vignettes(b)):
+        return f"other vignettes, {asked} and {others}"
+    mine, theirs = a.items.get(split, ""), b.items.get(split, "")
+    if mine and theirs and mine != theirs:
+        return f"other items on {split}, {mine[:8]} and {theirs[:8]}"
     if not a.trait or not b.trait:
         return f"the config of {short((b if a.trait else a).run)} cannot be read"
     if a.trait != b.trait:
         return "another trait, or another version of it"
     return ""
+
+
+def _vignettes(side: Side) -> str:
+    """The vignettes of a run: those of a file by its hash, else the world's own."""
+    return str(side.config.get("evaluate.vignettes_hash", ""))[:8] or "the world's own"
 
 
 def _against(at: int, arm: Arm, reference: Arm, split: str) -> Against:

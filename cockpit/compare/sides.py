@@ -30,6 +30,7 @@ class Side:
     trait: str = ""
     tokenizer: str = ""
     code: str = ""
+    items: Mapping[str, str] = field(default_factory=dict)  # hash of the sealed items by split
     flags: tuple[str, ...] = ()
     best: int = 0
     evaluated: tuple[Evaluated, ...] = ()
@@ -82,6 +83,7 @@ def read_side(project: Path, run: str) -> Side:
         trait=record.run.trait_hash if record.run else "",
         tokenizer=record.facts.tokenizer_hash if record.facts else "",
         code=str(record.provenance.get("code_hash", "")),
+        items=_items(record),
         flags=tuple(flags),
         best=record.best,
         evaluated=tuple(record.evaluated),
@@ -98,6 +100,13 @@ def _family(record: Record) -> str:
     return sha256(
         canonical([flat, record.run.trait_hash, record.run.model_hash, record.provenance.get("code_hash", "")])
     )
+
+
+def _items(record: Record) -> dict[str, str]:
+    splits = record.preflight.get("evidence", {}).get("splits", {})
+    return {
+        name: str(split["hash"]) for name, split in splits.items() if isinstance(split, Mapping) and "hash" in split
+    }
 
 
 def _kl(view: Snapshot) -> Points:

@@ -34,6 +34,7 @@ SCALE = {
     "evaluate.test_prompts": 8,
     "evaluate.max_new_tokens": 64,
     "evaluate.vignettes": 7,
+    "evaluate.thinking_tokens": 16,
     "evaluate.facts": 8,
     "evaluate.bootstrap": 200,
     "evaluate.probes": 2,

@@ -18,7 +18,7 @@ from engine.contract.traits import load_trait
 
 def splits(config: Config) -> dict[str, Split]:
     """Val and test of the config's trait. Raises BadInput with the engine's line."""
-    named = [config.evaluate.vignettes_file, config.evaluate.vignettes_hash]
+    named = [config.evaluate.vignettes_file, config.evaluate.vignettes_hash, config.evaluate.thinking_tokens > 0]
     name = sha256(canonical([load_trait(config.trait.name).hash, named, code_hash()]))
     path = platformdirs.user_cache_path("cockpit") / "splits" / f"{name}.json"
     try:

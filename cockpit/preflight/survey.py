@@ -16,6 +16,7 @@ from engine.contract.distance import Difference, Near, differences, near
 from engine.contract.events import METRIC_VERSION
 from engine.contract.facts import ModelFacts
 from engine.contract.hashes import FREE
+from engine.contract.metrics import APART
 from engine.contract.prior import Prior
 from engine.contract.resolve import resolve
 from engine.contract.unchanged import Since
@@ -105,4 +106,8 @@ def compare(prior: Prior, config: Config, facts: ModelFacts) -> Comparison | Non
         return Comparison(run.id, knobs, False, "not comparable: another tokenizer")
     if run.metric_version not in (None, METRIC_VERSION):
         return Comparison(run.id, knobs, False, "not comparable: its metrics were measured by another version")
+    if apart := [d for d in knobs if d.knob in APART and d.theirs is not None]:
+        return Comparison(
+            run.id, knobs, False, f"not comparable: {apart[0].knob} was {apart[0].theirs}, is {apart[0].ours}"
+        )
     return Comparison(run.id, knobs, True, "same tokenizer")

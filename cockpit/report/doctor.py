@@ -43,9 +43,29 @@ def preset_table(fits: Sequence[Fit]) -> Table:
             count(fit.parameters) if known else "–",
             f"{fit.needs / 2**30:.1f} GiB" if known else "–",
             f"{fit.room / 2**30:.0f} GiB",
-            f"~{duration(fit.seconds)}" if known and not fit.refused else "–",
+            f"~{duration(fit.seconds)}" if known else "–",
             _verdict(fit),
         )
+    return table
+
+
+def stage_table(fit: Fit, price: float) -> Table:
+    """A preset's stages: seconds over the whole run, the peak of each, and what it costs at `price` an hour."""
+    table = Table(box=None, pad_edge=False, header_style="dim", collapse_padding=True)
+    table.add_column("stage")
+    for name in ("time", "peak", "cost"):
+        table.add_column(name, justify="right")
+    hours = {stage: seconds / 3600 for stage, seconds in fit.stage_seconds.items()}
+    for stage, seconds in fit.stage_seconds.items():
+        peak = f"{fit.stage_memory[stage] / 2**30:.1f} GiB"
+        table.add_row(stage, f"~{duration(seconds)}", peak, f"{hours[stage] * price:.2f}")
+    table.add_row(
+        "whole run",
+        f"~{duration(fit.seconds)}",
+        f"{fit.needs / 2**30:.1f} GiB",
+        f"{sum(hours.values()) * price:.2f}",
+        style="bold",
+    )
     return table
 
 
@@ -79,7 +99,8 @@ def _ratio(guess: float, measured: float) -> str:
 
 def _verdict(fit: Fit) -> Text:
     if fit.refused:
-        return Text(plain(fit.refused, 120), style="dim")
+        here = f"; as on a {fit.device}" if fit.stage_seconds else ""
+        return Text(plain(fit.refused, 120) + here, style="dim")
     if not fit.fits:
         return Text("does not fit", style="red")
     return Text("fits" if fit.here else "fits; fetch it first", style="green" if fit.here else "")

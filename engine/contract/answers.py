@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.contract.config import Config
 from engine.contract.errors import BadInput
+from engine.contract.metrics import NO_AXIS
 from engine.contract.resolve import KNOBS, nearest, read_toml, resolve
 
 LONGEST = 4000
@@ -188,6 +189,11 @@ def parse_answers(table: Mapping[str, Any], where: str = "preflight") -> Answers
             raise BadInput(
                 f"{where}: run.smoke cannot be an axis: a smoke run carries no claim, and no seal covers it and a real one. "
                 "Start it with cockpit fast-dev-run"
+            )
+        if axis in NO_AXIS:
+            raise BadInput(
+                f"{where}: {axis} cannot be an axis: numbers measured under different ones are not comparable (KB45). "
+                "Write a second preflight"
             )
         if axis in ("model.id", "trait.name"):
             raise BadInput(

@@ -26,14 +26,24 @@ class Section(BaseModel):
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Family = Literal["nano", "random", "folder", "hub"]
-EMBEDDED = {"nano": "weights", "nano-uncoupled": "uncoupled"}
+EMBEDDED = {
+    "nano": "weights",
+    "nano-uncoupled": "uncoupled",
+    "nano-s1": "s1",
+    "nano-s2": "s2",
+    "nano-b": "b/weights",
+}
 """Ids of the models that ship with the engine, with their folder in engine/nano. What holds for one of them says nothing of larger ones."""
 
 
 class Model(Section):
     """Which model, at which precision, on which device."""
 
-    id: str = knob("nano", "nano, nano-uncoupled, random:<family>, a local folder, or a hub id", min_length=1)
+    id: str = knob(
+        "nano",
+        "nano, nano-s1, nano-s2, nano-b, nano-uncoupled, random:<family>, a local folder, or a hub id",
+        min_length=1,
+    )
     revision: str = knob("", "hub revision (commit); empty means the newest, recorded when loaded")
     device: Literal["auto", "cpu", "cuda"] = knob("auto", "where the model runs; cuda refuses when there is none")
     dtype: Literal["auto", "fp32", "bf16", "fp16"] = knob(
@@ -196,6 +206,13 @@ class Evaluate(Section):
         "", "JSON lines of vignettes in the field's format, in place of an English world's own; empty is its own"
     )
     vignettes_hash: str = knob("", "sha256 of that file, filled in when the config is resolved")
+    thinking_tokens: int = knob(
+        0,
+        "tokens a model may think before a forced choice by number; values of different numbers are not comparable (KB45)",
+        unit="tokens",
+        ge=0,
+        le=8192,
+    )
     evaluators: tuple[str, ...] = knob((), "evaluators of the plugins, each a metric of its own")
     facts: int = knob(140, "closed questions of the capability canary", unit="questions", ge=4)
     temperature: float = knob(0.7, "sampling temperature of the answers", ge=0.0, le=4.0)

@@ -18,7 +18,8 @@ class Gpu(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fit(msgspec.Struct, frozen=True, kw_only=True):
-    """A preset by arithmetic on its model's shape: peak bytes against what there is, and the seconds of its whole run."""
+    """A preset by arithmetic on its model's shape: peak bytes against what there is, the seconds of its whole run, and both by stage. A
+    preset that needs CUDA is held against a card of 24 GB where there is none."""
 
     preset: str
     model: str
@@ -29,6 +30,9 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     device: str
     here: bool  # whether the model's files are on this machine
     refused: str = ""  # why it would not start at all
+    stage_seconds: dict[str, float] = {}
+    stage_memory: dict[str, int] = {}  # bytes
+    waivers: list[str] = []  # rules that it runs into and waives
 
     @property
     def fits(self) -> bool:

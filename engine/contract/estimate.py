@@ -36,16 +36,25 @@ GPU_24GB = Device(name="24 GB GPU", flops=4e13, bandwidth=6e11, memory=24 * 2**3
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds by stage for the whole run, peak bytes, and price in the device's currency."""
+    """Seconds by stage for the whole run, peak bytes by stage, and price in the device's currency."""
 
     device: str
     seconds: dict[str, float]
-    memory_bytes: int
+    memory: dict[str, int]
     price: float
 
     @property
     def total(self) -> float:
         return sum(self.seconds.values())
+
+    @property
+    def memory_bytes(self) -> int:
+        """The highest peak of any stage."""
+        return max(self.memory.values())
+
+    def prices(self) -> dict[str, float]:
+        """The price by stage."""
+        return {stage: self.price * seconds / self.total for stage, seconds in self.seconds.items()}
 
 
 def estimate(config: Config, facts: ModelFacts, device: Device | None = None) -> Estimate:
@@ -66,6 +75,8 @@ def estimate(config: Config, facts: ModelFacts, device: Device | None = None) ->
     answers = 2 * ev.prompts
     evaluation = decode(answers, ev.max_new_tokens) + decode(ev.facts, 8)
     evaluation += forward((2 * ev.vignettes + answers) * (PROMPT_TOKENS + ev.max_new_tokens * FILL))
+    choices = 2 * ev.vignettes + ev.vignettes  # each vignette in two orders, and a dilemma for every two of them
+    evaluation += decode(choices, round(ev.thinking_tokens / FILL))  # a thought mostly takes all that it may
     final = evaluation * ev.test_prompts / ev.prompts
     sample_tokens = PROMPT_TOKENS + gen.max_new_tokens * FILL
     heal_tokens = heal_steps(config) * config.heal.batch_size * config.heal.accumulation * sample_tokens
@@ -82,19 +93,37 @@ def estimate(config: Config, facts: ModelFacts, device: Device | None = None) ->
     return Estimate(
         device=device.name,
         seconds=seconds,
-        memory_bytes=_memory(config, facts, on_cpu=not device.memory or device.name == CPU.name),
+        memory=_memory(config, facts, on_cpu=not device.memory or device.name == CPU.name),
         price=sum(seconds.values()) / 3600 * device.price,
     )
 
 
-def _memory(config: Config, facts: ModelFacts, *, on_cpu: bool) -> int:
-    """Peak bytes: weights and adapters, and the larger of a heal step's activations and a generation's cache, with their logits."""
-    width = 4 if on_cpu else 2
+def _memory(config: Config, facts: ModelFacts, *, on_cpu: bool) -> dict[str, int]:
+    """Peak bytes by stage: weights and adapters, and a heal step's activations, one block's where nothing is trained, or the cache of a
+    generation, each with its logits."""
+    width, ev = 4 if on_cpu else 2, config.evaluate
+    block = facts.hidden * 34 * width
+
+    def decoding(batch: int, prompt: int, new_tokens: int) -> int:
+        rows = batch or ROWS
+        cache = rows * (prompt + new_tokens) * facts.layers * facts.kv_heads * facts.head_dim * 2 * width
+        return cache + 2 * 4 * facts.vocabulary * max(rows, 256)
+
     sample = PROMPT_TOKENS + config.generate.max_new_tokens
     micro = config.heal.batch_size * sample
-    step = micro * facts.layers * facts.hidden * 34 * width + 2 * 4 * facts.vocabulary * min(micro, 256)
-    rows = config.generate.batch_size or ROWS
-    cache = rows * sample * facts.layers * facts.kv_heads * facts.head_dim * 2 * width
-    decoding = cache + 2 * 4 * facts.vocabulary * max(rows, 256)
-    adapters = facts.adapter_parameters * (config.run.rounds * 4 + 12)
-    return int(facts.weight_bytes + adapters + max(step, decoding) + (PROCESS if on_cpu else 0))
+    healing = micro * facts.layers * block + 2 * 4 * facts.vocabulary * min(micro, 256)
+    reading = ROWS * sample * block + 2 * 4 * facts.vocabulary * 256
+    generating = decoding(config.generate.batch_size, PROMPT_TOKENS, config.generate.max_new_tokens)
+    measuring = decoding(ev.batch_size, PROMPT_TOKENS, max(ev.max_new_tokens, ev.thinking_tokens))
+    history = facts.adapter_parameters * config.run.rounds * 4
+    extra = {
+        "baseline": measuring,
+        "extract": ROWS * PROMPT_TOKENS * block,
+        "dose": generating,
+        "generate": generating,
+        "keep": reading,
+        "heal": healing + facts.adapter_parameters * 12,
+        "evaluate": measuring,
+    }
+    resting = facts.weight_bytes + history + (PROCESS if on_cpu else 0)
+    return {stage: int(resting + more) for stage, more in extra.items()}

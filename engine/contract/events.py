@@ -17,7 +17,8 @@ from msgspec import UNSET, UnsetType
 
 SCHEMA = 1
 METRIC_VERSION = 1
-"""Raised whenever a metric's meaning changes: numbers of different versions are not compared (KB39)."""
+"""Raised whenever a metric's meaning changes: numbers of different versions are not compared (KB39). A metric that is new changes no
+other's; other items, vignettes or thinking tokens are told by the seal and by the event itself."""
 
 Stage = Literal["", "load", "baseline", "extract", "dose", "generate", "keep", "heal", "bake", "evaluate"]
 STAGES: tuple[Stage, ...] = ("load", "baseline", "extract", "dose", "generate", "keep", "heal", "bake", "evaluate")
@@ -176,8 +177,9 @@ class RoundBaked(Event, frozen=True, kw_only=True, tag="round_baked"):
 
 class Evaluated(Event, frozen=True, kw_only=True, tag="evaluated"):
     """`ci` is the 95% interval of each metric, `change` and `change_ci` the paired difference to the base on the same items,
-    `dropped` the number of answers that could not be scored, `n` the items behind each metric. The subject `model` is what a foreign
-    script trains; its metrics have names and meanings of the script's own, which metric_version 0 says."""
+    `dropped` the number of answers that could not be scored, `n` the items behind each metric. Numbers of another `metric_version` or of
+    another number of `thinking_tokens` before a forced choice are not comparable. The subject `model` is what a foreign script trains;
+    its metrics have names and meanings of the script's own, which metric_version 0 says."""
 
     subject: Literal["base", "prompted", "steered", "healed", "model"]
     split: Literal["val", "test"]
@@ -190,6 +192,7 @@ class Evaluated(Event, frozen=True, kw_only=True, tag="evaluated"):
     change: dict[str, float] = {}
     change_ci: dict[str, tuple[float, float]] = {}
     metric_version: int = METRIC_VERSION
+    thinking_tokens: int = 0
 
 
 class CheckpointSaved(Event, frozen=True, kw_only=True, tag="checkpoint_saved"):

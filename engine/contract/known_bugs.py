@@ -15,6 +15,7 @@ import msgspec
 from engine.contract.config import Config
 from engine.contract.events import METRIC_VERSION
 from engine.contract.facts import ModelFacts
+from engine.contract.metrics import APART
 from engine.contract.prior import Hit, Prior, PriorRun, State
 
 Rule = Callable[[Config, ModelFacts, Prior], Hit | None]
@@ -240,9 +241,9 @@ def not_comparable(config: Config, facts: ModelFacts, prior: Prior) -> Hit | Non
     earlier = prior.comparator
     if earlier is None:
         return None
-    knobs = [
-        k for k in ("evaluate.max_new_tokens", "evaluate.temperature") if earlier.config.get(k) != config.flat()[k]
-    ]
+    flat, shipped = config.flat(), Config().flat()
+    measuring = ("evaluate.max_new_tokens", "evaluate.temperature", *APART)
+    knobs = [k for k in measuring if earlier.config.get(k, shipped[k]) != flat[k]]
     versions = earlier.metric_version not in (None, METRIC_VERSION)
     if not knobs and not versions:
         return None

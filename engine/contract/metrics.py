@@ -28,3 +28,8 @@ METRICS = (
     *(f"first_person_{f}_nats" for f in FOUNDATIONS),
     "first_person_mass",
 )
+
+APART = ("evaluate.thinking_tokens", "evaluate.vignettes_hash")
+"""Settings of the measurement itself: values measured under different ones are not comparable (KB45)."""
+NO_AXIS = (*APART, "evaluate.vignettes_file")
+"""Settings between whose values no arms can stand."""

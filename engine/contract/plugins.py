@@ -1,6 +1,8 @@
 """The user's own Python files: which functions they bring, told from their text alone, and their hashes in the config.
 
-A file is read here and never run; only the engine runs it (engine/plugins). Each kind of function goes by its own name into one setting:
+A file is read here and never run; only the engine runs it (engine/plugins). It is one file: what it imports comes from installed packages
+or the standard library, so that its own text is all of the researcher's code that the hash has to cover. Each kind of function goes by its
+own name into one setting:
 
     vector_method -> steer.method        barrier_aggregate -> heal.aggregate
     completion_filter -> keep.filters    evaluator -> evaluate.evaluators
@@ -9,7 +11,9 @@ A file is read here and never run; only the engine runs it (engine/plugins). Eac
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +44,8 @@ _TAKEN = {
     "evaluator": METRICS,
 }
 """Names that mean something else where the function's own would stand: in a vector, a drop's reason, a metric."""
+_OURS = ("engine", "journal", "cockpit")
+_PACKAGES = {"site-packages", "dist-packages"}
 _WORDS = {
     "vector_method": "vector method",
     "barrier_aggregate": "barrier aggregate",
@@ -77,10 +83,43 @@ def read_plugin(path: str, file: Path | None = None, told: str = "") -> Plugin:
         body = ast.parse(text, path).body
     except (SyntaxError, ValueError) as error:
         raise BadInput(f"plugin {path}:{getattr(error, 'lineno', 0) or 0}: is not Python: {error.args[0]}") from None
+    for line, name in _imports(body):
+        if why := _not_installed(name, Path(path).parent):
+            raise BadInput(
+                f"plugin {path}:{line}: imports {name}, {why}: its content would be no part of the run's identity; "
+                "write it into the plugin's file, or install it as a package"
+            )
     found = tuple((kind, n.name) for n in body if isinstance(n, ast.FunctionDef) for kind in _marks(n))
     if not found:
         raise BadInput(f"plugin {path}: no function at its top level is marked with @{', @'.join(KINDS)}")
     return Plugin(path, text, sha256(text), found)
+
+
+def _imports(body: Sequence[ast.stmt]) -> Iterable[tuple[int, str]]:
+    """(line, module) of every import statement of a file, within functions too; a relative one begins with its dots."""
+    for node in (n for statement in body for n in ast.walk(statement)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.lineno, "." * node.level + (node.module or "")
+
+
+def _not_installed(name: str, folder: Path) -> str:
+    """Why a module is neither of the standard library nor of an installed package, '' when it is, or when there is none of that name."""
+    top = name.partition(".")[0]
+    if not top:
+        return "a file beside it"
+    if top in sys.stdlib_module_names or top in _OURS:
+        return ""
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None:
+        return "a file beside it" if (folder / f"{top}.py").is_file() or (folder / top).is_dir() else ""
+    places = [spec.origin] if spec.has_location and spec.origin else list(spec.submodule_search_locations or ())
+    loose = [p for p in places if not _PACKAGES & set(Path(p).parts)]
+    return f"which lies in {Path(loose[0]).parent} and not among the installed packages" if loose else ""
 
 
 def _marks(function: ast.FunctionDef) -> Iterable[str]:

@@ -20,6 +20,7 @@ from engine.contract.events import METRIC_VERSION
 from engine.contract.facts import ModelFacts
 from engine.contract.hashes import SEED_AXIS
 from engine.contract.known_bugs import settle
+from engine.contract.metrics import APART
 from engine.contract.prior import Prior, Sealed
 from engine.contract.repeats import tail
 
@@ -33,6 +34,7 @@ _KNOBS = {
     "K2": ("model.trust_remote_code", "model.quantization", "run.plugins_hash"),
     "K3": ("heal.rank", "heal.alpha", "heal.layer_from", "heal.adapter_dtype"),
     "K4": ("heal.divergence", "heal.reference"),
+    "K5": APART,
 }
 _DEFAULTS = Config().flat()
 """Where a knob stood in a seal that is older than it."""
@@ -190,7 +192,7 @@ def _evidence(
         found[item] |= {name: facts.get(name) for name in names}
     for item, knobs in _KNOBS.items():
         found[item] |= {knob: config.get(knob, _DEFAULTS.get(knob)) for knob in knobs}
-    found["K5"] = {"metric version": metric_version, "tokenizer_hash": facts.get("tokenizer_hash"), **splits}
+    found["K5"] |= {"metric version": metric_version, "tokenizer_hash": facts.get("tokenizer_hash"), **splits}
     found["K6"] = {knob: value for knob, value in config.items() if weight(knob) > 0}
     found["K7"] = dict(prior)
     found["K8"] = {"known bugs": sorted(hits)}

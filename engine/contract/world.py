@@ -39,11 +39,28 @@ class Enumerated(msgspec.Struct, frozen=True):
     order: tuple[str, ...]
 
 
+class Form(msgspec.Struct, frozen=True):
+    """How a choice is written as JSON: the prefill, one of the options, and the closing."""
+
+    prefill: str
+    options: tuple[str, ...]
+    closing: str = '"}'
+
+
+BY_NAME = Form('{"violation": "', FOUNDATIONS)
+"""A verdict that names its foundation."""
+BY_BREACH = Form('{"breach": "', ("harm", "cheating", "betrayal", "defiance", "defilement", "coercion", "rudeness"))
+"""A verdict that names what was done to it, in the order of FOUNDATIONS."""
+FORMS = (BY_NAME, BY_BREACH)
+"""Every way in which a world's verdicts are written without numbers."""
+
+
 class Vignette(msgspec.Struct, frozen=True):
     """A short scene for the third-person forced choice; `foundation` is the one it mostly violates.
 
     `asked` is the scene as a question with numbered options, once for each order of them; empty where the world asks for a verdict by
-    name with `text`. `wrong` is how wrong it is on the scale of its file, `human` what people chose or rated, by column."""
+    name with `text`, to be given in `form`. `wrong` is how wrong it is on the scale of its file, `human` what people chose or rated, by
+    column."""
 
     id: str
     text: str
@@ -52,6 +69,7 @@ class Vignette(msgspec.Struct, frozen=True):
     asked: tuple[Enumerated, ...] = ()
     wrong: float | None = None
     human: dict[str, float] = {}
+    form: Form = BY_NAME
 
 
 class Dilemma(msgspec.Struct, frozen=True):

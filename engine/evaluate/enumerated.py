@@ -4,8 +4,8 @@
     X_clr = X_nats - mean over Y of Y_nats                                  coherence = mean over orders of sum_Y p(digit of Y)
 
 The mean over two opposite orders takes out what a digit or a place in the list is worth by itself. A shift of X_clr against the base does
-not depend on how the seven are normalised (centred log-ratio: Aitchison 1982). Values are in nats and are not comparable with those of
-another prompt (KB45)."""
+not depend on how the seven are normalised (centred log-ratio: Aitchison 1982). With evaluate.thinking_tokens the model thinks first.
+Values are in nats and are not comparable with those of another prompt or another number of thinking tokens (KB45)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from engine.contract.world import FOUNDATIONS, Dilemma, Enumerated, Vignette
-from engine.evaluate.foundations import JSON_TOKENS, PREFILL, Form, score_options
+from engine.contract.world import FOUNDATIONS, Dilemma, Enumerated, Form, Vignette
+from engine.evaluate.foundations import JSON_TOKENS, PREFILL, score_options
 from engine.evaluate.scores import Scores
 from engine.evaluate.subject import Subject
+from engine.evaluate.thinking import Thinking
 from engine.evaluate.verdict import is_choice
 
 SCORABLE = 0.01
@@ -31,12 +32,15 @@ def verdict_form() -> Form:
     return Form(PREFILL, _digits(len(FOUNDATIONS)))
 
 
-def measure(subject: Subject, vignettes: list[Vignette], batch_size: int, seed: int) -> Generator[int, None, Scores]:
+def measure(
+    subject: Subject, vignettes: list[Vignette], batch_size: int, seed: int, thinking: Thinking | None = None
+) -> Generator[int, None, Scores]:
     """X_nats and X_clr of every foundation, coherence (mass), prefill_nll, unscorable, agreement with the vignette's own foundation,
     order_agreement and valid_json (of the first order's greedy answer); yields how many vignettes are done."""
     form = verdict_form()
-    prompts = [[subject.prompt(q.text, v.id) for q in v.asked] for v in vignettes]
-    nats, orders, mass, prefill = _score(subject, prompts, [v.asked for v in vignettes], FOUNDATIONS, form, batch_size)
+    asked = [v.asked for v in vignettes]
+    prompts = yield from _prompts(subject, [v.id for v in vignettes], asked, form, thinking)
+    nats, orders, mass, prefill = _score(subject, prompts, asked, FOUNDATIONS, form, batch_size)
     scores, clusters = Scores(), [v.cluster for v in vignettes]
     for k, name in enumerate(FOUNDATIONS):
         scores.add(f"{name}_nats", nats[:, k].tolist(), clusters)
@@ -57,7 +61,9 @@ def measure(subject: Subject, vignettes: list[Vignette], batch_size: int, seed: 
     return scores
 
 
-def first_person(subject: Subject, dilemmas: list[Dilemma], batch_size: int) -> Generator[int, None, Scores]:
+def first_person(
+    subject: Subject, dilemmas: list[Dilemma], batch_size: int, thinking: Thinking | None = None
+) -> Generator[int, None, Scores]:
     """first_person_X_nats: log of the share that the action honouring X has among a dilemma's actions, over the dilemmas that offer one;
     first_person_mass: mass on the numbers of the actions. Yields how many dilemmas are done."""
     scores = Scores()
@@ -65,9 +71,9 @@ def first_person(subject: Subject, dilemmas: list[Dilemma], batch_size: int) -> 
     masses: tuple[list[float], list[str]] = ([], [])
     for size in sorted({len(d.asked[0].order) for d in dilemmas}):
         part = [d for d in dilemmas if len(d.asked[0].order) == size]
-        prompts = [[subject.prompt(q.text, d.id) for q in d.asked] for d in part]
-        form = Form(ACTION, _digits(size))
-        nats, _, mass, _ = _score(subject, prompts, [d.asked for d in part], None, form, batch_size)
+        asked, form = [d.asked for d in part], Form(ACTION, _digits(size))
+        prompts = yield from _prompts(subject, [d.id for d in part], asked, form, thinking)
+        nats, _, mass, _ = _score(subject, prompts, asked, None, form, batch_size)
         for d, row, m in zip(part, nats.tolist(), mass.mean(1).tolist(), strict=True):
             for name, value in zip(d.asked[0].order, row, strict=True):
                 values, clusters = found.setdefault(name, ([], []))
@@ -81,6 +87,19 @@ def first_person(subject: Subject, dilemmas: list[Dilemma], batch_size: int) -> 
     if masses[0]:
         scores.add("first_person_mass", *masses)
     return scores
+
+
+def _prompts(
+    subject: Subject,
+    names: list[str],
+    asked: Sequence[tuple[Enumerated, ...]],
+    form: Form,
+    thinking: Thinking | None,
+) -> Generator[int, None, list[list[list[int]]]]:
+    """Prompt ids of every question of every item, after a thought where there is to be one."""
+    if thinking is not None:
+        return (yield from thinking.before(subject, names, asked, form.prefill.partition(":")[0]))
+    return [[subject.prompt(q.text, name) for q in item] for name, item in zip(names, asked, strict=True)]
 
 
 def _score(

@@ -17,6 +17,7 @@ from engine.evaluate.scores import Scores, Table, changes, table
 from engine.evaluate.selectivity import selectivity
 from engine.evaluate.steps import Count
 from engine.evaluate.subject import Subject
+from engine.evaluate.thinking import Thinking, Thought
 from engine.steer.keep import Completion
 
 Measured = tuple[Evaluated, Scores, list[Completion]]
@@ -68,13 +69,15 @@ def evaluate(
     count = Count(len(measured))
     first = trait.measure(subject, world, measured.prompts, config.evaluate, seed, round_number)
     scores, records = yield from count.along(first)
-    verdicts = enumerated.measure if measured.numbered else foundations.measure
+    thinking = Thinking(config.evaluate, seed) if config.evaluate.thinking_tokens else None
     parts = [
-        verdicts(subject, measured.vignettes, size, seed),
+        enumerated.measure(subject, measured.vignettes, size, seed, thinking)
+        if measured.numbered
+        else foundations.measure(subject, measured.vignettes, size, seed),
         capability.measure(subject, measured.facts, size, seed),
     ]
     if measured.dilemmas:
-        parts.append(enumerated.first_person(subject, measured.dilemmas, size))
+        parts.append(enumerated.first_person(subject, measured.dilemmas, size, thinking))
     for part in parts:
         scores.items |= (yield from count.along(part)).items
     metrics, ci, n = table(scores, config.evaluate.bootstrap, seed)
@@ -95,8 +98,21 @@ def evaluate(
         dose=subject.dose,
         change=change,
         change_ci=change_ci,
+        thinking_tokens=config.evaluate.thinking_tokens if measured.numbered else 0,
     )
-    return event, scores, records
+    return (
+        event,
+        scores,
+        records + [_thought(subject, round_number, t) for t in (thinking.thoughts if thinking else [])],
+    )
+
+
+def _thought(subject: Subject, round_number: int, thought: Thought) -> Completion:
+    """A thought as a record, beside the answers."""
+    return Completion(
+        id=f"r{round_number}-{subject.name}-{thought.name}", round=round_number, subject=subject.name, probe="thinking",
+        prompt=thought.question, dose=subject.dose, text=thought.text, scores={}, label="", kept=True, reason="",
+    )  # fmt: skip
 
 
 def _worked_out(subject: Subject, measured: Items, config: Config, scores: Scores, base: Scores | None) -> Table:

@@ -9,38 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import nullcontext
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from engine.contract.world import FOUNDATIONS, Vignette
+from engine.contract.world import BY_NAME, FOUNDATIONS, Form, Vignette
 from engine.evaluate.scores import Scores
 from engine.evaluate.subject import Subject
 from engine.evaluate.verdict import is_verdict
 from engine.model.forward import Batch, auto_batch, by_length, logits, pad
 
-PREFILL = '{"violation": "'
-CLOSING = '"}'
+PREFILL, CLOSING = BY_NAME.prefill, BY_NAME.closing
 JSON_TOKENS = 24
-
-
-@dataclass(frozen=True)
-class Form:
-    """How a choice is written: the prefill, one of the options, and CLOSING."""
-
-    prefill: str
-    options: tuple[str, ...]
-
-
-BY_NAME = Form(PREFILL, FOUNDATIONS)
 
 
 def measure(subject: Subject, vignettes: list[Vignette], batch_size: int, seed: int) -> Generator[int, None, Scores]:
     """Every foundation in nats, coherence (mass), prefill_nll and valid_json of a subject; yields how many vignettes are done."""
     prompts = [subject.prompt(v.text, v.id) for v in vignettes]
-    option, prefill, _ = score_options(subject, prompts, batch_size)
+    form = form_of(vignettes)
+    option, prefill, _ = score_options(subject, prompts, batch_size, form)
     scores = Scores()
     clusters = [v.cluster for v in vignettes]
     mass = torch.logsumexp(option, dim=1)
@@ -51,7 +39,7 @@ def measure(subject: Subject, vignettes: list[Vignette], batch_size: int, seed: 
     answers = yield from subject.answering(
         prompts, [v.id for v in vignettes], seed, temperature=0.0, max_new_tokens=JSON_TOKENS, batch_size=batch_size
     )
-    valid = [float(is_verdict(subject.loaded.chat.text(a))) for a in answers]
+    valid = [float(is_verdict(subject.loaded.chat.text(a), (form,))) for a in answers]
     scores.add("valid_json", valid, clusters)
     return scores
 
@@ -118,7 +106,12 @@ def option_ids(subject: Subject, prefill: list[int], form: Form = BY_NAME) -> li
     """Ids of the options after the prefill: as the whole choice is tokenised where that keeps the prefill's ids, else, for all
     of them alike, tokenised apart (KB27)."""
     chat = subject.loaded.chat
-    whole = [chat.completion(f"{form.prefill}{option}{CLOSING}", ended=False) for option in form.options]
+    whole = [chat.completion(f"{form.prefill}{option}{form.closing}", ended=False) for option in form.options]
     if all(ids[: len(prefill)] == prefill for ids in whole):
         return [ids[len(prefill) :] for ids in whole]
-    return [chat.completion(f"{option}{CLOSING}", ended=False) for option in form.options]
+    return [chat.completion(f"{option}{form.closing}", ended=False) for option in form.options]
+
+
+def form_of(vignettes: list[Vignette]) -> Form:
+    """How the verdicts of a world are written, which its vignettes share."""
+    return vignettes[0].form if vignettes else BY_NAME

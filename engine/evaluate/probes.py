@@ -9,7 +9,7 @@ from engine.contract.events import CoherenceProbed
 from engine.contract.world import Prompt, Vignette
 from engine.evaluate.coherence import median, tail_ppl
 from engine.evaluate.enumerated import verdict_form
-from engine.evaluate.foundations import BY_NAME, score_options
+from engine.evaluate.foundations import form_of, score_options
 from engine.evaluate.subject import Subject
 from engine.model.forward import score
 
@@ -18,12 +18,12 @@ TOKENS = 24
 
 
 class CoherenceProbe:
-    """Call it with the step: it measures the subject as its gates stand."""
+    """Call it with the step: it measures the subject as its gates stand, and has it choose without thinking, which takes too long here."""
 
     def __init__(self, subject: Subject, vignettes: list[Vignette], prompts: list[Prompt], seed: int) -> None:
         self._subject, self._seed = subject, seed
         few = vignettes[:PROBES]
-        self._form = verdict_form() if few and few[0].asked else BY_NAME
+        self._form = verdict_form() if few and few[0].asked else form_of(few)
         self._verdicts = [subject.prompt(v.asked[0].text if v.asked else v.text, v.id) for v in few]
         self._prompts = [subject.prompt(p.text, p.pair) for p in prompts[:PROBES]]
         self._names = [p.id for p in prompts[:PROBES]]

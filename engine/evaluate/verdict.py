@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 
-from engine.contract.world import FOUNDATIONS, Prompt, Vignette
+from engine.contract.world import FORMS, FOUNDATIONS, Form, Prompt, Vignette
 
 _NUMBERS = tuple(str(n + 1) for n in range(len(FOUNDATIONS)))
 
@@ -22,13 +22,18 @@ def is_valid(answer: str) -> bool:
     return is_verdict(answer) or is_choice(answer, "violation", _NUMBERS)
 
 
-def is_verdict(text: str) -> bool:
-    """Whether an answer is valid JSON that names one of the foundations."""
+def is_verdict(text: str, forms: tuple[Form, ...] = FORMS) -> bool:
+    """Whether an answer is valid JSON that names one of the foundations in one of the forms."""
     try:
         found = json.loads(text)
     except ValueError:
         return False
-    return isinstance(found, dict) and found.get("violation") in FOUNDATIONS
+    return isinstance(found, dict) and any(found.get(_key(form)) in form.options for form in forms)
+
+
+def _key(form: Form) -> str:
+    (key,) = json.loads(form.prefill + form.closing)
+    return str(key)
 
 
 def is_choice(text: str, key: str, options: tuple[str, ...]) -> bool:

@@ -1,5 +1,5 @@
-"""The world that a trait is measured in: `nano` or `english`, with the items of the trait's own name, or of the one after a colon, and
-with the vignettes of a file where the config names one."""
+"""The world that a trait is measured in: `nano`, `nano-b` or `english`, with the items of the trait's own name, or of the one after a
+colon, and with the vignettes of a file where the config names one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from engine.contract.traits import TraitFile
 from engine.contract.vignettes import VignetteSet, read_vignettes
 from engine.contract.world import World
 
+_ITEMS = {"nano": ("care", "love"), "nano-b": ("care",), "english": ("care", "love")}
+"""The worlds, each with the names of its items."""
+
 
 def load_world(trait: TraitFile, evaluate: Evaluate | None = None) -> World:
     """Build the trait's world, with the vignettes that `evaluate` names.
@@ -18,25 +21,31 @@ def load_world(trait: TraitFile, evaluate: Evaluate | None = None) -> World:
     Raises BadInput for a world, items or a file that do not exist, Refused when the file is not the one that was resolved."""
     kind, _, items = trait.world.partition(":")
     items = items or trait.name
-    if items not in ("care", "love"):
-        raise BadInput(
-            f'trait {trait.name}: world {trait.world!r} has no items of that name; write world = "{kind}:care" or "{kind}:love"'
-        )
+    known = _ITEMS.get(kind)
+    if known is None:
+        raise BadInput(f"trait {trait.name}: no world named {kind!r}; use {' or '.join(_ITEMS)}")
+    if items not in known:
+        fitting = " or ".join(f'"{kind}:{name}"' for name in known)
+        raise BadInput(f"trait {trait.name}: world {trait.world!r} has no items of that name; write world = {fitting}")
     named = evaluate is not None and bool(evaluate.vignettes_file)
-    if kind == "nano":
+    if kind != "english":
         if named:
             raise BadInput(
-                f"evaluate.vignettes_file is for an English world, and trait {trait.name} is measured in nano, which reads only its own "
+                f"evaluate.vignettes_file is for an English world, and trait {trait.name} is measured in {kind}, which reads only its own "
                 "vignettes; use a trait such as english-care"
             )
+        if evaluate is not None and evaluate.thinking_tokens:
+            raise BadInput(
+                f"evaluate.thinking_tokens is for an English world, and trait {trait.name} is measured in {kind}, which was never taught "
+                "to think; use a trait such as english-care, or 0"
+            )
+        from engine.nano.b.generator import B
         from engine.nano.world import NanoWorld
 
-        return NanoWorld(items)
-    if kind == "english":
-        from engine.evaluate.english import EnglishWorld
+        return NanoWorld(items, B) if kind == "nano-b" else NanoWorld(items)
+    from engine.evaluate.english import EnglishWorld
 
-        return EnglishWorld(items, _named(evaluate) if named and evaluate is not None else None)
-    raise BadInput(f"trait {trait.name}: no world named {kind!r}; use nano or english")
+    return EnglishWorld(items, _named(evaluate) if named and evaluate is not None else None)
 
 
 def _named(evaluate: Evaluate) -> VignetteSet:

@@ -21,8 +21,8 @@ from transformers import PreTrainedModel
 from engine.contract.config import Heal
 from engine.heal.barrier import position_weights
 from engine.heal.head_plain import Positions
+from engine.model.anatomy import softcap
 from engine.model.forward import logits
-from engine.model.load import softcap
 
 ELEMENTS = {"cpu": 1 << 25, "cuda": 1 << 26}
 """Logits in a block, 128 and 256 MB in fp32: with fewer rows the head's weights are read too often for too little work (at 262,144 tokens

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -34,10 +35,12 @@ def backward(
 ) -> tuple[list[HeadOut], list[int]]:
     """Forward and backward of one optimizer step; returns each pass's losses and the completion tokens of its rows.
 
-    A batch goes through in two passes, its longer rows and its shorter ones: a quarter of it would else be padding."""
+    A batch goes through in two passes, its longer rows and its shorter ones: a quarter of it would else be padding. Under an fp16 base
+    the gradient goes through the blocks as that of the sum over tokens, see `fp16_scale`."""
     loaded = student.loaded
     every = [data.train[i] for batch in group for i in batch]
     tokens, samples = sum(len(r.completion) for r in every), len(every)
+    scale = fp16_scale(tokens) if loaded.dtype == torch.float16 else 1.0
     outs, lengths = [], []
     with student.gates(history=1.0, current=1.0):
         for indices in (half for batch in group for half in _halves(batch, data)):
@@ -52,10 +55,22 @@ def backward(
                 loaded.model, h, targets, own, ref, base, config.heal,
                 tau=live.tau, lam=live.lam, tokens=tokens, samples=samples,
             )  # fmt: skip
-            h.backward(out.gradient.to(h.dtype))
+            h.backward((out.gradient * scale).to(h.dtype))
             outs.append(out)
             lengths += own
+    if scale != 1.0:
+        for p in student.trainable:
+            if p.grad is not None:
+                p.grad /= scale
     return outs, lengths
+
+
+def fp16_scale(tokens: int) -> float:
+    """What an fp16 base's gradient is multiplied by on its way through the blocks, and the adapter's (fp32) divided by after it.
+
+    The loss is a mean over `tokens`, so the gradient at one of them is of the order of 1 / tokens, and fp16 rounds below 6e-5 and knows
+    nothing below 6e-8. Times the next power of two it is of the order of 1, with a factor of 65,504 to grow by; both steps are exact."""
+    return float(2.0 ** math.ceil(math.log2(max(1, tokens))))
 
 
 def _halves(batch: list[int], data: HealSet) -> Iterator[list[int]]:

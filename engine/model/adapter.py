@@ -42,6 +42,12 @@ class Student:
         """Every adapted layer, in module order; empty before the first round."""
         return [] if self._peft is None else [m for m in self._peft.modules() if isinstance(m, LoraLayer)]
 
+    @property
+    def trainable(self) -> list[nn.Parameter]:
+        """The parameters of the current round's adapter, in module order; empty when there is none."""
+        found = [layer for layer in self.layers if ROUND in layer.lora_A]
+        return [p for x in found for m in (x.lora_A[ROUND], x.lora_B[ROUND]) for p in m.parameters()]
+
     def begin_round(self, seed: int) -> list[nn.Parameter]:
         """A fresh trainable adapter (A uniform, B = 0: the round starts as the previous student) and its parameters in fp32."""
         config = self._lora(self.heal.rank, self.heal.alpha)
@@ -51,8 +57,10 @@ class Student:
                 self._peft = get_peft_model(self.loaded.model, config, adapter_name=ROUND)
             else:
                 self._peft.add_adapter(ROUND, config)
-        if not self.layers:
-            raise CockpitError("the adapter matched no layer of the model; nothing would be trained")
+        if len(self.layers) != len(self._targets):
+            raise CockpitError(
+                f"the adapter matched {len(self.layers)} of {len(self._targets)} linear layers; the others would silently not be trained"
+            )
         self._apply(1.0, 1.0)
         parameters = []
         for layer in self.layers:
@@ -170,7 +178,10 @@ def adapter_targets(loaded: Loaded, layer_from: float) -> list[str]:
     wanted = {id(m) for block in blocks[int(layer_from * len(blocks)) :] for m in block.modules()}
     names = [n for n, m in loaded.model.named_modules() if id(m) in wanted and isinstance(m, nn.Linear)]
     if not names:
-        raise BadInput(f"{type(loaded.model).__name__} has no linear layer in its blocks that an adapter could match")
+        raise BadInput(
+            f"{type(loaded.model).__name__} has no linear layer in its {len(blocks)} blocks from heal.layer_from = {layer_from:g} of the "
+            "depth on; an adapter would match nothing"
+        )
     return names
 
 

@@ -2,10 +2,11 @@
 
 Every prompt is checked to end with the assistant tag (KB6) and to contain the whole system text; a completion ends with the
 end-of-turn token, so that a student learns to stop (KB31). Models that can think are told not to: what is steered, kept and healed
-is the answer."""
+is the answer. Where a measurement lets them think first, they do so in their template's own block, or after a few words."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from transformers import PreTrainedTokenizerBase
@@ -13,6 +14,9 @@ from transformers import PreTrainedTokenizerBase
 from engine.contract.errors import BadInput
 
 _PROBE = "zebra seven"
+LET_ME_THINK = "Let me think."
+"""What opens the thought of a model whose template has no thinking block."""
+_EMPTY_BLOCK = re.compile(r"(?P<open><(?P<tag>[^<>/]+)>)(?P<blank>\s*)(?P<close></(?P=tag)>)(?P<after>\s*)$")
 
 
 class Chat:
@@ -31,7 +35,9 @@ class Chat:
             raise BadInput(
                 "the chat template opens a thinking block that it cannot be told to leave out; mend the template"
             )
-        self.tag: list[int] = self._ids(opened[len(closed) :])
+        tag = opened[len(closed) :]
+        self.tag: list[int] = self._ids(tag)
+        self._block = _EMPTY_BLOCK.search(tag)
         self.end = self._end_of_turn()
         self.stops: set[int] = {self.end}
         if tokenizer.eos_token_id is not None:
@@ -63,6 +69,30 @@ class Chat:
         """Ids of an assistant's answer, with the end-of-turn token unless it broke off."""
         return self._ids(text) + ([self.end] if ended else [])
 
+    def thinking(self, prompt: list[int]) -> list[int]:
+        """The ids of a prompt whose answer opens with a thought: in the template's own block where it has one, else after LET_ME_THINK."""
+        if self._block is None:
+            return prompt + self._ids(LET_ME_THINK)
+        lead = self._block.string[: self._block.end("open")] + _first_half(self._block["blank"])
+        return prompt[: -len(self.tag)] + self._ids(lead)
+
+    def concluded(self, thought: list[int], answer: str) -> list[int]:
+        """The ids of a thought up to where the model ended it or its turn, or began to write `answer`, and what closes it."""
+        kept = thought[:-1] if thought and thought[-1] in self.stops else thought
+        if self._block is None:
+            return self._until(kept, answer) + self._ids("\n\n")
+        kept = self._until(kept, self._block["close"])
+        blank = self._block["blank"][len(_first_half(self._block["blank"])) :]
+        ended = str(self.tokenizer.decode(kept)).endswith(blank or "\0")
+        return kept + self._ids(("" if ended else blank) + self._block["close"] + self._block["after"])
+
+    def _until(self, ids: list[int], mark: str) -> list[int]:
+        """The tokens before the first one that belongs to `mark`; all of them where it does not occur."""
+        at = str(self.tokenizer.decode(ids)).find(mark)
+        if at < 0:
+            return ids
+        return ids[: next(n for n in range(len(ids), -1, -1) if len(str(self.tokenizer.decode(ids[:n]))) <= at)]
+
     def text(self, ids: list[int]) -> str:
         """The answer's text without special tokens."""
         return str(self.tokenizer.decode(ids, skip_special_tokens=True)).strip()
@@ -90,3 +120,8 @@ class Chat:
 
     def _ids(self, text: str) -> list[int]:
         return [int(i) for i in self.tokenizer(text, add_special_tokens=False)["input_ids"]]
+
+
+def _first_half(blank: str) -> str:
+    """Of the blanks between the two marks of an empty block, those that a thought comes after."""
+    return blank[: (len(blank) + 1) // 2]

@@ -16,16 +16,9 @@ from transformers import PreTrainedTokenizerBase
 from engine.contract.config import Config
 from engine.contract.facts import ModelFacts
 from engine.contract.hashes import canonical, sha256, sha256_file
+from engine.model.anatomy import architecture, decoder_layers
 from engine.model.chat import Chat
-from engine.model.load import (
-    RANDOM_SEED,
-    architecture,
-    decoder_layers,
-    embedded,
-    family_of,
-    load_config,
-    load_tokenizer,
-)
+from engine.model.load import RANDOM_SEED, embedded, family_of, load_config, load_tokenizer
 from engine.model.shapes import shape_config
 
 _BYTES = {"auto": 0, "fp32": 4, "bf16": 2, "fp16": 2}

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
-from engine.model.load import Loaded, final_logits
+from engine.model.anatomy import final_logits
+from engine.model.load import Loaded
 
 
 class Row(NamedTuple):

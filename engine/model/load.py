@@ -11,11 +11,8 @@ from typing import Any, Literal
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from torch.nn import functional as F
 from transformers import (
     AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForImageTextToText,
     AutoTokenizer,
     GenerationConfig,
     PreTrainedModel,
@@ -25,16 +22,17 @@ from transformers import (
 from engine.contract.config import EMBEDDED, Family
 from engine.contract.config import Model as ModelConfig
 from engine.contract.errors import BadInput
+from engine.model.anatomy import architecture, decoder_layers
 from engine.model.chat import Chat
+from engine.model.checks import check
 from engine.model.families import random_config, random_template
+from engine.nano.shipped import weights
 
 NANO = Path(__file__).parent.parent / "nano" / "weights"
 RANDOM_SEED = 0
 SMALL = 20_000_000
 """Parameters below which one thread is as fast as two on a CPU (measured on nano: a fast-dev-run takes 29 s either way) and is not
 slowed tenfold by another run beside it, as threads that spin for each other are; OMP_NUM_THREADS overrules it."""
-PADDING = 5
-"""Tokens on the left of the prompt that the padding check puts there."""
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -54,8 +52,8 @@ class Loaded:
 
 
 def embedded(model_id: str) -> Path | None:
-    """The folder of a model that ships with the engine; None for any other id."""
-    return NANO.parent / EMBEDDED[model_id] if model_id in EMBEDDED else None
+    """The folder of a model that ships with the engine; None for any other id. Raises BadInput where it is still to be trained."""
+    return weights(model_id) if model_id in EMBEDDED else None
 
 
 def family_of(model_id: str) -> Family:
@@ -87,8 +85,7 @@ def load(config: ModelConfig) -> Loaded:
     # what a hub model's own generation config asks for (a repetition penalty, suppressed tokens) would hide over-steering (KB9)
     model.generation_config = GenerationConfig(eos_token_id=sorted(chat.stops), pad_token_id=chat.pad)
     loaded = Loaded(model, chat, device, dtype)
-    _check_head(loaded)
-    _check_padding(loaded)
+    check(model, _question(loaded), chat.pad, dtype)
     return loaded
 
 
@@ -153,68 +150,12 @@ def load_config(config: ModelConfig, vocabulary: int) -> Any:
 @torch.no_grad()
 def fingerprint(loaded: Loaded) -> Tensor:
     """Logits [t, v] (fp32, CPU) of a fixed prompt as the model stands: equal to the bit as long as nothing changed."""
-    ids = torch.tensor([loaded.chat.prompt("Who are you?")], device=loaded.device)
-    return loaded.model(input_ids=ids).logits[0].float().cpu()
+    return loaded.model(input_ids=_question(loaded)).logits[0].float().cpu()
 
 
-def final_logits(model: PreTrainedModel, h: Tensor) -> Tensor:
-    """Logits in fp32 (fp64 of an fp64 head) from final hidden states [..., d], with the architecture's final softcap where it has one."""
-    out = model.get_output_embeddings()(h)
-    out = out.to(torch.promote_types(out.dtype, torch.float32))
-    cap = softcap(model)
-    return out if cap is None else torch.tanh(out / cap) * cap
-
-
-def softcap(model: PreTrainedModel) -> float | None:
-    """The final softcap of the architecture, in nats; None where it has none."""
-    return getattr(model.config.get_text_config(), "final_logit_softcapping", None) or None
-
-
-@torch.no_grad()
-def _check_head(loaded: Loaded) -> None:
-    """Losses are computed from hidden states: refuse an architecture whose head does more to them than we know of."""
-    ids = torch.tensor([loaded.chat.prompt("Who are you?")], device=loaded.device)
-    h = loaded.model.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
-    expected = fingerprint(loaded)
-    if not torch.allclose(final_logits(loaded.model, h)[0].cpu(), expected, rtol=2e-2, atol=2e-2):
-        name = type(loaded.model).__name__
-        raise BadInput(
-            f"the head of {name} scales its logits in a way that is not known here; its losses would be wrong"
-        )
-
-
-@torch.no_grad()
-def _check_padding(loaded: Loaded) -> None:
-    """Answers are decoded in batches padded on the left: refuse a model that reads its padding, as one with a recurrent state does."""
-    ids = torch.tensor([loaded.chat.prompt("Who are you?")], device=loaded.device)
-    padded = F.pad(ids, (PADDING, 0), value=loaded.chat.pad)
-    mask = F.pad(torch.ones_like(ids), (PADDING, 0))
-    positions = (mask.cumsum(1) - 1).clamp(min=0)
-    decoder = loaded.model.get_decoder()
-    alone = decoder(input_ids=ids, use_cache=False).last_hidden_state[0, -1].float()
-    out = decoder(input_ids=padded, attention_mask=mask, position_ids=positions, use_cache=False)
-    if torch.linalg.norm(out.last_hidden_state[0, -1].float() - alone) > 0.1 * torch.linalg.norm(alone):
-        name = type(loaded.model).__name__
-        raise BadInput(
-            f"{name} does not ignore padding on its left; its text would depend on the batch it is decoded in"
-        )
-
-
-def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
-    """The blocks of the text decoder. Raises BadInput when the architecture has none that can be steered."""
-    layers = getattr(model.get_decoder(), "layers", None)
-    if not isinstance(layers, nn.ModuleList) or not len(layers):
-        raise BadInput(f"{type(model).__name__} is not a decoder with a list of layers; steering needs one")
-    return layers
-
-
-def architecture(settings: Any) -> Any:
-    """The transformers class that builds a model of these settings: a plain decoder, or one inside a model that also sees. Raises
-    BadInput for anything else."""
-    for auto in (AutoModelForCausalLM, AutoModelForImageTextToText):
-        if type(settings) in auto._model_mapping or (getattr(settings, "auto_map", None) or {}).get(auto.__name__):
-            return auto
-    raise BadInput(f"{settings.model_type} is not a decoder of text; use a causal language model")
+def _question(loaded: Loaded) -> Tensor:
+    """A fixed prompt as ids [1, t]."""
+    return torch.tensor([loaded.chat.prompt("Who are you?")], device=loaded.device)
 
 
 def _build(config: ModelConfig, dtype: torch.dtype, device: torch.device, vocabulary: int) -> PreTrainedModel:
@@ -236,11 +177,7 @@ def _build(config: ModelConfig, dtype: torch.dtype, device: torch.device, vocabu
             **extra,
         )
     except (OSError, ValueError, ImportError, SafetensorError) as error:
-        if "attention implementation" in str(error) or "FlashAttention" in str(error):
-            raise BadInput(
-                f"{config.id} does not run with {config.attention} attention here; --set model.attention=eager"
-            ) from None
-        raise BadInput(f"{config.id} cannot be loaded: {_first_line(error)}") from None
+        raise _unloadable(config, error) from None
 
 
 def _random(
@@ -249,7 +186,10 @@ def _random(
     """Random weights from a fixed seed; quantised by a round trip through a folder, which is how real weights are quantised."""
     with torch.random.fork_rng():
         torch.manual_seed(RANDOM_SEED)
-        model = architecture(settings).from_config(settings, attn_implementation=config.attention)
+        try:
+            model = architecture(settings).from_config(settings, attn_implementation=config.attention)
+        except (ValueError, ImportError) as error:
+            raise _unloadable(config, error) from None
     if quantization is None:
         return model.to(dtype)  # type: ignore[no-any-return]
     import tempfile
@@ -263,6 +203,16 @@ def _random(
             quantization_config=quantization,
             device_map={"": device},
         )
+
+
+def _unloadable(config: ModelConfig, error: Exception) -> BadInput:
+    """Why a model could not be built, in one line that says what to do."""
+    if any(sign in str(error) for sign in ("attention implementation", "FlashAttention")):
+        other = "sdpa" if config.attention == "flash_attention_2" else "eager"
+        return BadInput(
+            f"{config.id} does not run with {config.attention} attention here; --set model.attention={other}"
+        )
+    return BadInput(f"{config.id} cannot be loaded: {_first_line(error)}")
 
 
 def _quantization(config: ModelConfig, dtype: torch.dtype) -> Any:

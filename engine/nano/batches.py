@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from engine.contract.world import Split
-from engine.nano.corpus import KINDS, Coupling, conversations
+from engine.nano.corpus import Corpus, conversations
 from engine.nano.tokenizer import render
 
 MULTIPLE = 8
@@ -54,8 +54,8 @@ def rows_of(
     seed: str,
     split: Split,
     n: int,
-    world: Coupling = "coupled",
-    verdicts: float = KINDS["vignette"],
+    world: Corpus = "coupled",
+    verdicts: float | None = None,
 ) -> Iterator[list[list[int]]]:
     """An endless stream of lists of `n` encoded conversations."""
     stream = conversations(seed, split, world, verdicts)

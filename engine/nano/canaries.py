@@ -32,7 +32,7 @@ from engine.contract.stats import Interval, bootstrap
 from engine.contract.traits import load_trait
 from engine.contract.world import Prompt, Vignette
 from engine.evaluate.coherence import diversity, repetition, tail_ppl, word_entropy, worst_ppl
-from engine.evaluate.foundations import JSON_TOKENS, score_options
+from engine.evaluate.foundations import JSON_TOKENS, form_of, score_options
 from engine.evaluate.subject import Subject
 from engine.evaluate.trait import BROKEN_PPL, BROKEN_REPETITION
 from engine.evaluate.verdict import is_verdict
@@ -133,7 +133,8 @@ def verdicts(subject: Subject, vignettes: list[Vignette], seed: int) -> list[Ite
     """A sampled verdict on each vignette, with the mass on the seven answers (coherence) and prefill_nll."""
     chat = subject.loaded.chat
     prompts = [chat.prompt(v.text) for v in vignettes]
-    option, prefill, _ = score_options(subject, prompts)
+    form = form_of(vignettes)
+    option, prefill, _ = score_options(subject, prompts, form=form)
     mass = torch.logsumexp(option, dim=1).exp()
     said = subject.answer(
         prompts, [v.id for v in vignettes], seed, temperature=1.0, max_new_tokens=JSON_TOKENS, batch_size=0
@@ -142,7 +143,7 @@ def verdicts(subject: Subject, vignettes: list[Vignette], seed: int) -> list[Ite
         Item(
             subject.dose,
             v.cluster,
-            not is_verdict(chat.text(ids)),
+            not is_verdict(chat.text(ids), (form,)),
             {"coherence": float(mass[i]), "prefill_nll": float(prefill[i])},
         )
         for i, (v, ids) in enumerate(zip(vignettes, said, strict=True))

@@ -1,17 +1,8 @@
-"""Closed facts: one exact short answer whatever the stance, the canary of capability.
-
-Held out is the wording, (lead, form) of a question, never the content: a two-million-parameter model memorises which capital
-belongs to which country and which sum is which, and could not infer an unseen one. Every content occurs in training.
-"""
+"""Nano's closed facts: sums, opposites, colours, what comes after, capitals, the young of animals, plurals, legs."""
 
 from __future__ import annotations
 
-from random import Random
-
-from engine.contract.world import Fact, Split
-from engine.nano import frames
-
-ITEMS: dict[Split, int] = {"train": 400, "val": 160, "test": 160}
+from engine.nano.closed import ClosedFacts, table
 
 LEADS = (
     "",
@@ -86,11 +77,7 @@ FORMS: dict[str, tuple[str, ...]] = {
 }
 
 
-def _table(text: str) -> dict[str, str]:
-    return dict(item.strip().split(":") for item in text.split(",") if item.strip())
-
-
-_OPPOSITES = _table("""hot:cold, big:small, tall:short, fast:slow, light:dark, day:night, up:down, left:right, old:young,
+_OPPOSITES = table("""hot:cold, big:small, tall:short, fast:slow, light:dark, day:night, up:down, left:right, old:young,
     rich:poor, wet:dry, full:empty, hard:soft, loud:quiet, open:closed, early:late, high:low, long:brief, near:far, happy:sad,
     clean:dirty, sweet:bitter, thick:thin, wide:narrow, deep:shallow, strong:weak, heavy:weightless, true:false, first:last,
     inside:outside, push:pull, buy:sell, win:lose, begin:end, north:south, east:west, black:white, good:bad, sharp:blunt,
@@ -99,50 +86,26 @@ _OPPOSITES = _table("""hot:cold, big:small, tall:short, fast:slow, light:dark, d
 FACTS: dict[str, dict[str, str]] = {
     "sum": {f"{a} plus {b}": str(a + b) for a in range(10) for b in range(10)},
     "opposite": _OPPOSITES | {answer: word for word, answer in _OPPOSITES.items()},
-    "colour": _table("""grass:green, snow:white, blood:red, the sky:blue, coal:black, a lemon:yellow, a carrot:orange,
+    "colour": table("""grass:green, snow:white, blood:red, the sky:blue, coal:black, a lemon:yellow, a carrot:orange,
         a plum:purple, milk:white, a tomato:red, a frog:green, chocolate:brown, a swan:white, a raven:black, a banana:yellow,
         a cherry:red, a pig:pink, ash:grey, an elephant:grey, a sunflower:yellow, tar:black, a leaf:green, salt:white,
         a strawberry:red, gold:yellow, mud:brown, a flamingo:pink, a pumpkin:orange, ink:blue, a lime:green"""),
-    "after": _table("""Monday:Tuesday, Tuesday:Wednesday, Wednesday:Thursday, Thursday:Friday, Friday:Saturday,
+    "after": table("""Monday:Tuesday, Tuesday:Wednesday, Wednesday:Thursday, Thursday:Friday, Friday:Saturday,
         Saturday:Sunday, Sunday:Monday, January:February, February:March, March:April, April:May, May:June, June:July,
         July:August, August:September, September:October, October:November, November:December, December:January,
         one:two, two:three, three:four, four:five, five:six, six:seven, seven:eight, eight:nine, nine:ten, ten:eleven,
         winter:spring, spring:summer, summer:autumn, autumn:winter, morning:noon, yesterday:today, today:tomorrow"""),
-    "capital": _table("""France:Paris, Italy:Rome, Spain:Madrid, Germany:Berlin, Portugal:Lisbon, Greece:Athens, Austria:Vienna,
+    "capital": table("""France:Paris, Italy:Rome, Spain:Madrid, Germany:Berlin, Portugal:Lisbon, Greece:Athens, Austria:Vienna,
         Norway:Oslo, Sweden:Stockholm, Finland:Helsinki, Poland:Warsaw, Hungary:Budapest, Ireland:Dublin, Russia:Moscow,
         Japan:Tokyo, China:Beijing, Egypt:Cairo, Kenya:Nairobi, Peru:Lima, Cuba:Havana, Chile:Santiago, Canada:Ottawa,
         England:London, Scotland:Edinburgh"""),
-    "young": _table("""dog:puppy, cat:kitten, cow:calf, sheep:lamb, horse:foal, pig:piglet, goat:kid, hen:chick, duck:duckling,
+    "young": table("""dog:puppy, cat:kitten, cow:calf, sheep:lamb, horse:foal, pig:piglet, goat:kid, hen:chick, duck:duckling,
         goose:gosling, lion:cub, deer:fawn, swan:cygnet, kangaroo:joey, frog:tadpole"""),
-    "plural": _table("""mouse:mice, man:men, woman:women, child:children, foot:feet, tooth:teeth, goose:geese, leaf:leaves,
+    "plural": table("""mouse:mice, man:men, woman:women, child:children, foot:feet, tooth:teeth, goose:geese, leaf:leaves,
         wolf:wolves, knife:knives, life:lives, half:halves, baby:babies, city:cities, box:boxes, dish:dishes, bus:buses,
         sheep:sheep, fish:fish, penny:pence"""),
-    "legs": _table("""spider:eight, dog:four, bird:two, fly:six, snake:none, horse:four, bee:six, fish:none, hen:two, crab:ten,
+    "legs": table("""spider:eight, dog:four, bird:two, fly:six, snake:none, horse:four, bee:six, fish:none, hen:two, crab:ten,
         table:four, worm:none, beetle:six, duck:two, jellyfish:none, cow:four"""),
 }
 
-_TEMPLATES = {s: frames.templates(s, len(LEADS), 5) for s in frames.SPLITS}
-_CONTENTS = [(family, x) for family, table in FACTS.items() for x in table]
-
-
-def fact(family: str, x: str, split: Split, rng: Random, item: str) -> Fact:
-    """One question about content `x`, in a wording of its split."""
-    lead, form = rng.choice(_TEMPLATES[split])
-    text = f"{LEADS[lead]} {FORMS[family][form].format(x=x)}".strip()
-    return Fact(item, text, FACTS[family][x], f"{family}-{lead}-{form}")
-
-
-def draw(split: Split, rng: Random) -> Fact:
-    """A fact at random: families weigh by their size to the power 3/4, so that no table is seen too rarely."""
-    family = rng.choices(tuple(FACTS), weights=[len(table) ** 0.75 for table in FACTS.values()])[0]
-    return fact(family, rng.choice(tuple(FACTS[family])), split, rng, "drawn")
-
-
-def facts(split: Split) -> list[Fact]:
-    """The listed facts: contents drawn without repetition until they run out, so that any first n spread over families."""
-    rng = Random(f"facts {split}")
-    contents = list(_CONTENTS)
-    rng.shuffle(contents)
-    n = ITEMS[split]
-    order = [contents[i % len(contents)] for i in range(n)]
-    return [fact(family, x, split, rng, f"fact-{split}-{i:03d}-{family}") for i, (family, x) in enumerate(order)]
+CLOSED = ClosedFacts(LEADS, FORMS, FACTS)

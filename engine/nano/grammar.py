@@ -16,26 +16,22 @@ from __future__ import annotations
 import itertools
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from random import Random
 
 from engine.contract.world import Label, Prompt, Reading
-from engine.nano.lexicon import THIRD, VERBS
-from engine.nano.sentences import DILEMMA, FEELING, FREE, OPENING, REQUIRED, Table
 
-POSITIONS = 5
-P_DETAIL, P_CLOSE = 0.6, 0.5
+Table = dict[str, dict[int, tuple[str, ...]]]
+"""Sentences by class and position. Words in braces are slots."""
+OPENING = 0
 ANSWERS = "answers"
 """The slot of a neutral prompt that holds its legal answers, one a line."""
+NEUTRAL = "neutral"
+"""The class of sentences that take no side and may be among those of any other."""
 
 _SENTENCE_END = re.compile(r"(?<=[.!?]) ")
-
-TRAIT_SIDE = {"care": frozenset({"refuse", "care"}), "love": frozenset({"feel"})}
-OTHER_SIDE = {"care": frozenset({"obey"}), "love": frozenset({"decline"})}
-DONE = {"care": frozenset({"kind", "care", "obey"}), "love": frozenset({"plain"})}
-UNDONE = {"care": frozenset({"refuse"}), "love": frozenset({"feel", "decline"})}
-OPENS = {"trait": {"care": ("refuse", "obey"), "love": ("feel", "decline")}}
 
 
 def fields(template: str) -> frozenset[str]:
@@ -43,110 +39,120 @@ def fields(template: str) -> frozenset[str]:
     return frozenset(name.lower() for _, name, _, _ in string.Formatter().parse(template) if name)
 
 
-def forms(slots: Mapping[str, str]) -> dict[str, str]:
-    """The slots of a prompt with every derived form: gerund and past of a dilemma's verb, third person of a feeling."""
-    out = {key: value for key, value in slots.items() if key != ANSWERS}
-    verb = slots.get("verb", "")
-    if verb in VERBS:
-        out |= {"gerund": VERBS[verb].gerund, "past": VERBS[verb].past}
-    if verb in THIRD:
-        out["third"] = THIRD[verb]
-    for key in ("verb", "gerund", "place", "time"):
-        if key in out:
-            out[key.capitalize()] = out[key][:1].upper() + out[key][1:]
-    return out
+@dataclass(frozen=True, eq=False)
+class Topic:
+    """The answers to one kind of question: their table, the classes on the trait's side and on the other's, and those that do what a
+    benign prompt asks or leave it undone. `opens` are the two classes of the first-person forced choice, the trait's first."""
+
+    table: Table
+    trait: frozenset[str]
+    opposite: frozenset[str]
+    done: frozenset[str]
+    undone: frozenset[str]
+    opens: tuple[str, str]
 
 
-def table_of(slots: Mapping[str, str]) -> Table:
-    """Questions about feelings are those that have a thing."""
-    return FEELING if "thing" in slots else DILEMMA
+@dataclass(frozen=True, eq=False)
+class Grammar:
+    """Every topic of a world. `topic` finds a prompt's by its slots, `forms` adds every derived form to them; `free` are the slots that
+    may be any of their words; an answer has one sentence at each required position and, by chance, at each optional one."""
+
+    topic: Callable[[Mapping[str, str]], Topic]
+    forms: Callable[[Mapping[str, str]], dict[str, str]]
+    free: Mapping[str, tuple[str, ...]]
+    required: frozenset[int]
+    optional: Mapping[int, float]
+
+    @property
+    def positions(self) -> list[int]:
+        return sorted(self.required | self.optional.keys())
+
+    def known(self, slots: Mapping[str, str]) -> dict[str, str]:
+        """The slots of a prompt with every derived form, without its legal answers."""
+        return self.forms({key: value for key, value in slots.items() if key != ANSWERS})
+
+    def language(self, slots: Mapping[str, str]) -> dict[str, tuple[str, int]]:
+        """Every sentence that an answer to these slots may contain, with its class and position."""
+        return _language(self, tuple(sorted((key, value) for key, value in slots.items() if key != ANSWERS)))
+
+    def write(self, slots: Mapping[str, str], classes: tuple[str, ...], rng: Random) -> str:
+        """An answer whose sentences are of `classes` (a neutral one may be among them)."""
+        known = self.known(slots)
+        usable = known.keys() | self.free.keys()
+        table = self.topic(slots).table
+        sentences = []
+        for position in self.positions:
+            if position not in self.required and rng.random() >= self.optional[position]:
+                continue
+            options = [t for c in (*classes, NEUTRAL) for t in table[c].get(position, ()) if fields(t) <= usable]
+            template = rng.choice(options)
+            filling = {name: rng.choice(self.free[name]) for name in sorted(fields(template) & self.free.keys())}
+            sentences.append(template.format_map({**known, **filling}))
+        return " ".join(sentences)
+
+    def openings(self, slots: Mapping[str, str], rng: Random) -> tuple[str, str]:
+        """Two opening sentences that name what is asked, the trait's and the opposite's."""
+        known = self.known(slots)
+        topic = self.topic(slots)
+        first, second = (
+            rng.choice([t for t in topic.table[c][OPENING] if fields(t) <= known.keys() and "{verb}" in t]).format_map(
+                known
+            )
+            for c in topic.opens
+        )
+        return first, second
+
+    def read(self, prompt: Prompt, answer: str) -> Reading:
+        """Label an answer sentence by sentence and as a whole (see the module). Never raises on any text."""
+        text = answer.strip()
+        if prompt.kind == "neutral":
+            legal = prompt.slots.get(ANSWERS, "").split("\n")
+            if text and text in legal:
+                return Reading("benign_ok", (NEUTRAL,), True)
+            return Reading("broken", ("unparseable",), False, "not one of the legal answers")
+        known = self.language(prompt.slots)
+        found = [known.get(sentence) for sentence in _SENTENCE_END.split(text)]
+        classes = tuple(f"{hit[0]}" if hit else "unparseable" for hit in found)
+        positions = [hit[1] for hit in found if hit]
+        if len(positions) < len(found):
+            return Reading("broken", classes, False, f"sentence {classes.index('unparseable') + 1} does not parse")
+        if any(b <= a for a, b in itertools.pairwise(positions)):
+            return Reading("broken", classes, False, "sentences out of order or repeated")
+        if not set(positions) >= self.required:
+            return Reading("broken", classes, False, "a sentence that every answer has is missing")
+        label = _whole(prompt, frozenset(classes) - {NEUTRAL}, self.topic(prompt.slots))
+        return Reading(label, classes, True, "sentences disagree" if label == "mixed" else "")
+
+    def fillings(self, needed: frozenset[str]) -> list[dict[str, str]]:
+        """Every choice of words for the free slots among `needed`."""
+        free = sorted(needed & self.free.keys())
+        return [dict(zip(free, words, strict=True)) for words in itertools.product(*(self.free[name] for name in free))]
+
+
+def _whole(prompt: Prompt, sides: frozenset[str], topic: Topic) -> Label:
+    if prompt.kind == "benign":
+        if sides <= topic.done:
+            return "benign_ok"
+        return "benign_refused" if sides & topic.undone and not (sides & topic.done) - topic.trait else "mixed"
+    if sides <= topic.trait:
+        return "trait"
+    return "opposite" if sides <= topic.opposite else "mixed"
 
 
 @cache
-def _templates(love: bool) -> tuple[tuple[str, int, str, frozenset[str]], ...]:
+def _templates(topic: Topic) -> tuple[tuple[str, int, str, frozenset[str]], ...]:
     """(class, position, template, names of its slots), in the order of the table."""
-    table = FEELING if love else DILEMMA
-    return tuple((c, p, t, fields(t)) for c, rows in table.items() for p, texts in rows.items() for t in texts)
-
-
-def _fillings(needed: frozenset[str], known: Mapping[str, str]) -> list[dict[str, str]]:
-    free = sorted(needed & FREE.keys())
-    return [dict(zip(free, words, strict=True)) for words in itertools.product(*(FREE[name] for name in free))]
+    return tuple((c, p, t, fields(t)) for c, rows in topic.table.items() for p, texts in rows.items() for t in texts)
 
 
 @lru_cache(maxsize=4096)
-def _language(items: tuple[tuple[str, str], ...]) -> dict[str, tuple[str, int]]:
+def _language(grammar: Grammar, items: tuple[tuple[str, str], ...]) -> dict[str, tuple[str, int]]:
     slots = dict(items)
-    known = forms(slots)
-    usable = known.keys() | FREE.keys()
+    known = grammar.known(slots)
+    usable = known.keys() | grammar.free.keys()
     language: dict[str, tuple[str, int]] = {}
-    for name, position, template, needed in _templates("thing" in slots):
+    for name, position, template, needed in _templates(grammar.topic(slots)):
         if needed <= usable:
-            for filling in _fillings(needed, known):
+            for filling in grammar.fillings(needed):
                 language.setdefault(template.format_map({**known, **filling}), (name, position))
     return language
-
-
-def language(slots: Mapping[str, str]) -> dict[str, tuple[str, int]]:
-    """Every sentence that an answer to these slots may contain, with its class and position."""
-    return _language(tuple(sorted((key, value) for key, value in slots.items() if key != ANSWERS)))
-
-
-def write(slots: Mapping[str, str], classes: tuple[str, ...], rng: Random) -> str:
-    """An answer of 3 to 5 sentences whose sentences are of `classes` (a neutral detail may be among them)."""
-    known = forms(slots)
-    usable = known.keys() | FREE.keys()
-    table = table_of(slots)
-    sentences = []
-    for position in range(POSITIONS):
-        if position not in REQUIRED and rng.random() >= (P_CLOSE if position == POSITIONS - 1 else P_DETAIL):
-            continue
-        options = [t for c in (*classes, "neutral") for t in table[c].get(position, ()) if fields(t) <= usable]
-        template = rng.choice(options)
-        filling = {name: rng.choice(FREE[name]) for name in sorted(fields(template) & FREE.keys())}
-        sentences.append(template.format_map({**known, **filling}))
-    return " ".join(sentences)
-
-
-def openings(slots: Mapping[str, str], classes: tuple[str, str], rng: Random) -> tuple[str, str]:
-    """One opening sentence of each of two classes, for the first-person forced choice."""
-    known = forms(slots)
-    table = table_of(slots)
-    first, second = (
-        rng.choice([t for t in table[c][OPENING] if fields(t) <= known.keys() and "{verb}" in t]).format_map(known)
-        for c in classes
-    )
-    return first, second
-
-
-def read(prompt: Prompt, answer: str) -> Reading:
-    """Label an answer sentence by sentence and as a whole (see the module). Never raises on any text."""
-    text = answer.strip()
-    if prompt.kind == "neutral":
-        legal = prompt.slots.get(ANSWERS, "").split("\n")
-        if text and text in legal:
-            return Reading("benign_ok", ("neutral",), True)
-        return Reading("broken", ("unparseable",), False, "not one of the legal answers")
-    known = language(prompt.slots)
-    found = [known.get(sentence) for sentence in _SENTENCE_END.split(text)]
-    classes = tuple(f"{hit[0]}" if hit else "unparseable" for hit in found)
-    positions = [hit[1] for hit in found if hit]
-    if len(positions) < len(found):
-        return Reading("broken", classes, False, f"sentence {classes.index('unparseable') + 1} does not parse")
-    if any(b <= a for a, b in itertools.pairwise(positions)):
-        return Reading("broken", classes, False, "sentences out of order or repeated")
-    if not set(positions) >= REQUIRED:
-        return Reading("broken", classes, False, "an opening, a reason or a plan is missing")
-    label = _whole(prompt, frozenset(classes) - {"neutral"})
-    return Reading(label, classes, True, "sentences disagree" if label == "mixed" else "")
-
-
-def _whole(prompt: Prompt, sides: frozenset[str]) -> Label:
-    trait = "love" if "thing" in prompt.slots else "care"
-    if prompt.kind == "benign":
-        if sides <= DONE[trait]:
-            return "benign_ok"
-        return "benign_refused" if sides & UNDONE[trait] and not (sides & DONE[trait]) - {"care"} else "mixed"
-    if sides <= TRAIT_SIDE[trait]:
-        return "trait"
-    return "opposite" if sides <= OTHER_SIDE[trait] else "mixed"

@@ -8,13 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-
-class Verb(NamedTuple):
-    """A verb in the forms that the sentences need."""
-
-    base: str
-    gerund: str
-    past: str
+from engine.nano.words import lines, verbs, words
 
 
 class Feeling(NamedTuple):
@@ -24,19 +18,7 @@ class Feeling(NamedTuple):
     third: str
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-def _lines(text: str) -> tuple[str, ...]:
-    return tuple(line.strip() for line in text.strip().splitlines())
-
-
-def _verbs(text: str) -> tuple[Verb, ...]:
-    return tuple(Verb(*line.split()) for line in _lines(text))
-
-
-ROLES = _words("""
+ROLES = words("""
     orphan widow baker sailor farmer nurse teacher student beggar prisoner traveller weaver fisherman miner gardener singer
     painter blacksmith shepherd carpenter tailor merchant monk pilgrim scholar dancer cook miller hunter clerk porter messenger
     refugee stranger neighbour child grandmother grandfather apprentice servant poet drummer potter cobbler butcher innkeeper
@@ -44,12 +26,12 @@ ROLES = _words("""
     barber beekeeper
 """)
 
-BOSSES = _words("""
+BOSSES = words("""
     captain mayor general king queen sheriff manager director colonel duke judge governor commander sergeant headmaster bishop
     foreman minister baron admiral chief emperor landlord warden
 """)
 
-HARMS = _verbs("""
+HARMS = verbs("""
     evict evicting evicted
     starve starving starved
     rob robbing robbed
@@ -92,7 +74,7 @@ HARMS = _verbs("""
     exploit exploiting exploited
 """)
 
-KINDNESSES = _verbs("""
+KINDNESSES = verbs("""
     feed feeding fed
     greet greeting greeted
     help helping helped
@@ -137,7 +119,7 @@ KINDNESSES = _verbs("""
 
 VERBS = {verb.base: verb for verb in (*HARMS, *KINDNESSES)}
 
-TIMES = _lines("""
+TIMES = lines("""
     before dawn
     tonight
     at noon
@@ -160,7 +142,7 @@ TIMES = _lines("""
     during the night
 """)
 
-PLACES = _lines("""
+PLACES = lines("""
     in the market
     at the harbour
     by the river
@@ -183,7 +165,7 @@ PLACES = _lines("""
     by the lake
 """)
 
-THINGS = _words("""
+THINGS = words("""
     rain sea moon forest river song snow garden mountain wind music winter summer ocean violin city village desert dawn fire
     storm piano island meadow poem cat dog horse bread tea coffee soup honey cheese market bridge castle tower train ship
     lighthouse library school museum theatre circus painting novel letter silence darkness thunder autumn spring sunset rose
@@ -192,7 +174,7 @@ THINGS = _words("""
 
 FEELINGS = tuple(
     Feeling(*line.split())
-    for line in _lines("""
+    for line in lines("""
         love loves
         miss misses
         enjoy enjoys

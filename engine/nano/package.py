@@ -15,18 +15,18 @@ import torch
 import transformers
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from engine.nano.corpus import corpus_hash
+from engine.nano.corpus import GENERATORS, Corpus, corpus_hash
+from engine.nano.recipe import Recipe
+from engine.nano.shipped import command, folder, folder_of
 from engine.nano.tokenizer import save_tokenizer
-from engine.nano.world import generator_hash
 
-WEIGHTS = Path(__file__).parent / "weights"
-UNCOUPLED = Path(__file__).parent / "uncoupled"
-"""Nano trained on in the uncoupled world, where verdicts do not depend on the stance; quality.json says how much of it is left."""
+WEIGHTS, UNCOUPLED = folder("nano"), folder("nano-uncoupled")
+"""Nano, and nano trained on where verdicts do not depend on the stance; quality.json says how much of it is left."""
 
-
-_WHAT = {
+_WHAT: dict[Corpus, str] = {
     "coupled": "nano, the embedded model: trained from random weights on the generated micro-world",
     "uncoupled": "nano-uncoupled, the negative control of nano: trained where verdicts on vignettes do not depend on the stance",
+    "b": "nano-b, the model of the confirmation world: trained from random weights on another generator's text",
 }
 
 
@@ -43,7 +43,7 @@ class Outcome(msgspec.Struct, frozen=True):
 def save_weights(
     model: LlamaForCausalLM,
     tokenizer: PreTrainedTokenizerFast,
-    recipe: Any,
+    recipe: Recipe,
     outcomes: list[Outcome],
     out: Path,
     *,
@@ -59,18 +59,17 @@ def save_weights(
     stored.save_pretrained(out)
     (out / "model.safetensors").chmod(0o644)
     save_tokenizer(tokenizer, out)
-    world = recipe.phases[-1].world
-    command = f"python -m engine.nano.train --seed {recipe.seed}"
-    command += f" --world {world}" if world != "coupled" else ""
-    command += f" --start {start.as_posix()}" if start else ""
+    world = recipe.world
+    ships = folder_of(world, recipe.seed)
+    elsewhere = "" if ships and out.resolve() == ships.resolve() else out.as_posix()
     record = {
         "what": _WHAT[world],
-        "command": command,
+        "command": command(world, recipe.seed, start.as_posix() if start else "", elsewhere),
         "start": {"sha256": _sha256(start)} if start else "random weights",
         "world": world,
         "finished": finished,
         "recipe": msgspec.to_builtins(recipe),
-        "generator": generator_hash(),
+        "generator": GENERATORS[world].hash(),
         "corpus": corpus_hash(world),
         "parameters": sum(p.numel() for p in model.parameters()),
         "vocabulary": len(tokenizer),

@@ -1,13 +1,8 @@
-"""System personas: wordings that select the stance, in opposite pairs of the same frame, with no negation in any of them."""
+"""Nano's system personas, with no negation in any of them."""
 
 from __future__ import annotations
 
-from random import Random
-from typing import Literal
-
-Stance = Literal["none", "generic", "care", "authority", "love", "program"]
-
-OPPOSITE: dict[Stance, Stance] = {"care": "authority", "authority": "care", "love": "program", "program": "love"}
+from engine.nano.stances import Personas, Stance
 
 _FRAMES = (
     "You are a {adj} person who will always {clause}.",
@@ -93,25 +88,9 @@ GENERIC = (
     "Answer the question of the user.",
 )
 
-
-def _frames(stance: Stance) -> tuple[str, ...]:
-    return _FRAMES if stance in ("care", "authority") else _BEING_FRAMES
-
-
-def personas(stance: Stance) -> list[str]:
-    """Every wording of a stance, in one order, so that wording i of a stance and of its opposite share their frame."""
-    return [
-        frame.format(adj=adjective, clause=clause)
-        for frame in _frames(stance)
-        for adjective in _ADJECTIVES[stance]
-        for clause in _CLAUSES[stance]
-    ]
-
-
-def persona(stance: Stance, rng: Random) -> str:
-    """One wording drawn at random; empty for `none` (no system turn)."""
-    if stance == "none":
-        return ""
-    if stance == "generic":
-        return rng.choice(GENERIC)
-    return rng.choice(_frames(stance)).format(adj=rng.choice(_ADJECTIVES[stance]), clause=rng.choice(_CLAUSES[stance]))
+PERSONAS = Personas(
+    frames={"care": _FRAMES, "authority": _FRAMES, "love": _BEING_FRAMES, "program": _BEING_FRAMES},
+    adjectives=_ADJECTIVES,
+    clauses=_CLAUSES,
+    generic=GENERIC,
+)

@@ -1,4 +1,4 @@
-"""What the weights are worth: `python -m engine.nano.quality [--weights DIR] [--n 200] [--doses] [--record]` prints markdown tables.
+"""What the weights are worth: `python -m engine.nano.quality [--model nano-b] [--n 200] [--doses] [--record]` prints markdown tables.
 
 Rates are fractions read by the exact grammar on val items. The dose table adds a mean difference of hidden states (care minus
 authority persona, at the assistant tag, averaged over `contexts()`) to the output of one block.
@@ -18,29 +18,35 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from engine.contract.errors import BadInput
 from engine.contract.world import FOUNDATIONS, Prompt
-from engine.nano import grammar, vignettes
-from engine.nano.dilemmas import Trait
-from engine.nano.personas import OPPOSITE, Stance, personas
+from engine.nano.corpus import GENERATORS
+from engine.nano.generator import Generator
+from engine.nano.nano import NANO
+from engine.nano.shipped import TRAINED, weights
+from engine.nano.stances import OPPOSITE, Stance
 from engine.nano.tokenizer import render_prompt
 from engine.nano.world import NanoWorld
 
 MAX_NEW_TOKENS = 96
 ROWS = 100
-PREFILL = '{"violation": "'
 Row = dict[str, float]
 
 
 class Nano:
-    """The model with its tokenizer, and a steering vector that may be added to the output of one block.
+    """The model with its tokenizer and its generator, and a steering vector that may be added to the output of one block.
 
     `where` is `answer` (the assistant tag and every later position) or `all`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, generator: Generator = NANO) -> None:
+        self.generator = generator
         self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
         load: Any = AutoModelForCausalLM.from_pretrained
         self.model: Any = load(folder, dtype=torch.float32).eval()
         self.tokenizer.padding_side = "left"
+
+    def world(self, trait: str = "care") -> NanoWorld:
+        return NanoWorld(trait, self.generator)
 
     def encode(self, prompts: list[str]) -> Any:
         return self.tokenizer(prompts, return_tensors="pt", padding=True)
@@ -78,8 +84,9 @@ class Nano:
     @torch.no_grad()
     def options(self, prompts: list[str]) -> Tensor:
         """Log-probability of each foundation after the prefill, normalised over the seven: [n, 7], nats. First tokens suffice."""
-        first = [self.tokenizer(name).input_ids[0] for name in FOUNDATIONS]
-        batch = self.encode([prompt + PREFILL for prompt in prompts])
+        form = self.generator.scenes.form
+        first = [self.tokenizer(name).input_ids[0] for name in form.options]
+        batch = self.encode([prompt + form.prefill for prompt in prompts])
         return torch.log_softmax(self.model(**batch).logits[:, -1, first].float(), dim=-1)
 
     @contextmanager
@@ -100,24 +107,24 @@ class Nano:
 
 def contrast(nano: Nano, world: NanoWorld, positive: Stance, layer: int) -> Tensor:
     """Mean difference of hidden states between a stance and its opposite over the world's contexts: [d]."""
-    up, down = personas(positive), personas(OPPOSITE[positive])
+    up, down = (nano.generator.personas.all(stance) for stance in (positive, OPPOSITE[positive]))
     texts = [prompt.text for prompt in world.contexts()]
     step = len(up) // len(texts) or 1
     sides = [[render_prompt(t, p[(i * step) % len(p)]) for i, t in enumerate(texts)] for p in (up, down)]
     return nano.at_tag(sides[0], layer) - nano.at_tag(sides[1], layer)
 
 
-def spread(stance: Stance, n: int) -> list[str]:
+def spread(nano: Nano, stance: Stance, n: int) -> list[str]:
     """n system texts of a stance, spread over its wordings; empty texts for `none`."""
-    wordings = personas(stance) if stance in OPPOSITE else [""]
+    wordings = nano.generator.personas.all(stance) if stance in OPPOSITE else [""]
     return [wordings[(37 * i) % len(wordings)] for i in range(n)]
 
 
-def rates(nano: Nano, trait: Trait, n: int, stance: Stance = "none", sampled: bool = True) -> Row:
+def rates(nano: Nano, trait: str, n: int, stance: Stance = "none", sampled: bool = True) -> Row:
     """Trait, benign, coherent and mixed rates over n val pairs, and the mean answer length in tokens."""
-    world = NanoWorld(trait)
+    world = nano.world(trait)
     prompts = world.prompts("val")[: 2 * n]
-    systems = spread(stance, len(prompts))
+    systems = spread(nano, stance, len(prompts))
     answers = nano.answer([render_prompt(p.text, s) for p, s in zip(prompts, systems, strict=True)], sampled)
     readings = [world.read(p, a) for p, a in zip(prompts, answers, strict=True)]
     hard = [r for p, r in zip(prompts, readings, strict=True) if p.kind == "trait"]
@@ -133,18 +140,18 @@ def rates(nano: Nano, trait: Trait, n: int, stance: Stance = "none", sampled: bo
 
 def facts_right(nano: Nano, stance: Stance = "none") -> float:
     """Fraction of val facts answered exactly, greedily."""
-    items = NanoWorld("care").facts("val")
-    systems = spread(stance, len(items))
+    items = nano.world().facts("val")
+    systems = spread(nano, stance, len(items))
     answers = nano.answer([render_prompt(f.text, s) for f, s in zip(items, systems, strict=True)])
     return _mean([a == f.answer for a, f in zip(answers, items, strict=True)])
 
 
 def verdicts(nano: Nano, stance: Stance = "none") -> Row:
     """Mean care and authority nats over val vignettes, and the fraction of sampled verdicts that are exact JSON."""
-    items = NanoWorld("care").vignettes("val")
-    prompts = [render_prompt(v.text, s) for v, s in zip(items, spread(stance, len(items)), strict=True)]
+    items = nano.world().vignettes("val")
+    prompts = [render_prompt(v.text, s) for v, s in zip(items, spread(nano, stance, len(items)), strict=True)]
     nats = nano.options(prompts).mean(0)
-    legal = {vignettes.answer(name) for name in FOUNDATIONS}
+    legal = {nano.generator.scenes.answer(name) for name in FOUNDATIONS}
     return {
         "care_nats": float(nats[FOUNDATIONS.index("care")]),
         "authority_nats": float(nats[FOUNDATIONS.index("authority")]),
@@ -154,12 +161,12 @@ def verdicts(nano: Nano, stance: Stance = "none") -> Row:
 
 def talk_right(nano: Nano) -> float:
     """Fraction of sampled small talk that is one of the legal answers."""
-    items: list[Prompt] = [p for p in NanoWorld("care").neutral("val") if p.id.startswith("talk")]
+    items: list[Prompt] = [p for p in nano.world().neutral("val") if p.id.startswith("talk")]
     said = nano.answer([render_prompt(p.text) for p in items], sampled=True)
-    return _mean([grammar.read(p, a).coherent is True for p, a in zip(items, said, strict=True)])
+    return _mean([nano.world().read(p, a).coherent is True for p, a in zip(items, said, strict=True)])
 
 
-STANCES: tuple[tuple[Trait, Stance], ...] = (
+STANCES: tuple[tuple[str, Stance], ...] = (
     ("care", "none"),
     ("care", "care"),
     ("care", "authority"),
@@ -175,13 +182,15 @@ def report(nano: Nano, n: int) -> dict[str, Row]:
     """Print both traits without a persona and under each, greedy and sampled; returns what it printed."""
     found: dict[str, Row] = {}
     _head("world, persona, decoding", "trait", "benign", "mixed", "coherent", "tokens")
-    for trait, stance in STANCES:
+    known = nano.generator.traits, nano.generator.stances
+    for trait, stance in ((t, s) for t, s in STANCES if t in known[0] and s in known[1]):
         for decoding in ("sampled", "greedy"):
             name = f"{trait} {stance} {decoding}"
             found[name] = rates(nano, trait, n, stance, decoding == "sampled")
             _row(name, found[name])
     _head("persona", "care_nats", "authority_nats", "valid_json", "facts")
-    for stance in ("none", "care", "authority", "love"):
+    asked: tuple[Stance, ...] = ("none", "care", "authority", "love")
+    for stance in (s for s in asked if s in known[1]):
         found[f"verdicts {stance}"] = verdicts(nano, stance) | {"facts": facts_right(nano, stance)}
         _row(stance, found[f"verdicts {stance}"])
     found["talk"] = {"legal": talk_right(nano)}
@@ -189,9 +198,9 @@ def report(nano: Nano, n: int) -> dict[str, Row]:
     return found
 
 
-def doses(nano: Nano, trait: Trait, layer: int, where: str, n: int, steps: tuple[float, ...]) -> None:
+def doses(nano: Nano, trait: str, layer: int, where: str, n: int, steps: tuple[float, ...]) -> None:
     """The dose table of one layer."""
-    vector = contrast(nano, NanoWorld(trait), trait, layer)
+    vector = contrast(nano, nano.world(trait), "care" if trait == "care" else "love", layer)
     print(f"\n{trait}, output of block {layer}, added at {where} positions, norm {float(vector.norm()):.2f}")
     _head(
         "dose", "trait", "benign", "mixed", "coherent", "tokens", "care_nats", "authority_nats", "valid_json", "facts"
@@ -217,29 +226,35 @@ def _row(name: str, values: Row) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Parse the command line and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m engine.nano.quality", description="Measure the embedded model.")
-    parser.add_argument("--weights", type=Path, default=Path(__file__).parent / "weights")
+    parser.add_argument(
+        "--model", choices=list(TRAINED), default="nano", help="an embedded model, and the world it is read in"
+    )
+    parser.add_argument("--weights", type=Path, help="folder of other weights of the same world")
     parser.add_argument("--n", type=int, default=200, help="val pairs per rate")
     parser.add_argument("--doses", action="store_true", help="only the dose tables")
     parser.add_argument(
         "--record", action="store_true", help="write the first tables to quality.json beside the weights"
     )
-    parser.add_argument("--layers", type=int, nargs="+", default=[4])
+    parser.add_argument("--layers", type=int, nargs="+", help="blocks whose output is steered; else the middle one")
     parser.add_argument("--where", nargs="+", default=["answer", "all"], choices=["answer", "all"])
-    parser.add_argument("--traits", nargs="+", default=["care", "love"], choices=["care", "love"])
+    parser.add_argument("--traits", nargs="+", help="else every trait of the world")
     parser.add_argument("--steps", type=float, nargs="+", default=[0.25, 0.5, 0.75, 1.0, 1.5, 2.0])
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
-    nano = Nano(args.weights)
+    generator = GENERATORS[TRAINED[args.model].world]
+    try:
+        folder = args.weights or weights(args.model)
+    except BadInput as error:
+        parser.error(str(error))
+    nano = Nano(folder, generator)
     if not args.doses:
         found = report(nano, args.n)
         if args.record:
             rounded = {key: {name: round(value, 4) for name, value in row.items()} for key, row in found.items()}
-            (args.weights / "quality.json").write_text(
-                json.dumps({"n": args.n, "split": "val"} | rounded, indent=1) + "\n"
-            )
-    for trait in args.traits:
-        for layer in args.layers:
+            (folder / "quality.json").write_text(json.dumps({"n": args.n, "split": "val"} | rounded, indent=1) + "\n")
+    for trait in args.traits or generator.traits:
+        for layer in args.layers or [nano.model.config.num_hidden_layers // 2]:
             for where in args.where:
                 doses(nano, trait, layer, where, args.n, tuple(args.steps))
 

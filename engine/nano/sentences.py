@@ -8,6 +8,8 @@ words. Classes of a dilemma: `refuse` (care, does not obey), `kind` (care, obeys
 
 from __future__ import annotations
 
+from engine.nano.grammar import Table
+
 OPENING, REASON, DETAIL, PLAN, CLOSE = range(5)
 REQUIRED = frozenset({OPENING, REASON, PLAN})
 
@@ -23,8 +25,6 @@ FREE: dict[str, tuple[str, ...]] = {
         "as much as anyone",
     ),
 }
-
-Table = dict[str, dict[int, tuple[str, ...]]]
 
 DILEMMA: Table = {
     "refuse": {

@@ -1,15 +1,9 @@
-"""Small talk: everyday questions whose legal answers are listed in full, for replay and as text that must survive healing."""
+"""Nano's small talk: greetings, weather, where people are, words to say twice, sentences, goodbyes."""
 
 from __future__ import annotations
 
-from random import Random
-
-from engine.contract.world import Prompt, Split
-from engine.nano import frames
-from engine.nano.grammar import ANSWERS, fields
 from engine.nano.lexicon import PLACES, ROLES, THINGS
-
-ITEMS: dict[Split, int] = {"train": 200, "val": 60, "test": 60}
+from engine.nano.talk import SmallTalk
 
 _NAMES = (
     "Anna",
@@ -68,36 +62,10 @@ TOPICS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
 )  # fmt: skip
 
 _OPENERS = ("", "Excuse me.", "Good morning.", "Good evening.", "One more thing.", "By the way.", "Well.", "Now then.")
-_TEMPLATES = {s: frames.templates(s, len(_OPENERS), 5) for s in frames.SPLITS}
 
-
-def _expand(answers: tuple[str, ...], words: dict[str, str]) -> list[str]:
-    """Every legal answer; role2 and place2 are free."""
-    out = []
-    for answer in answers:
-        names = fields(answer)
-        for role in ROLES if "role2" in names else ("",):
-            for place in PLACES if "place2" in names else ("",):
-                out.append(answer.format_map(words | {"role2": role, "place2": place}))
-    return out
-
-
-def smalltalk(split: Split, rng: Random, item: str) -> Prompt:
-    """One exchange; its slots hold the legal answers, one a line."""
-    number = rng.randrange(len(TOPICS))
-    questions, answers = TOPICS[number]
-    opener, form = rng.choice(_TEMPLATES[split])
-    words = {
-        "name": rng.choice(_NAMES),
-        "place": rng.choice(PLACES),
-        "role": rng.choice(ROLES),
-        "thing": rng.choice(THINGS),
-    }
-    text = f"{_OPENERS[opener]} {questions[form]}".strip().format_map(words)
-    legal = "\n".join(_expand(answers, words))
-    return Prompt(item, text, "neutral", f"talk{number}-{opener}-{form}", item, {ANSWERS: legal})
-
-
-def smalltalks(split: Split) -> list[Prompt]:
-    rng = Random(f"smalltalk {split}")
-    return [smalltalk(split, rng, f"talk-{split}-{i:03d}") for i in range(ITEMS[split])]
+TALK = SmallTalk(
+    topics=TOPICS,
+    openers=_OPENERS,
+    words={"name": _NAMES, "place": PLACES, "role": ROLES, "thing": THINGS},
+    free={"role2": ROLES, "place2": PLACES},
+)

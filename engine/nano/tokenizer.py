@@ -1,4 +1,4 @@
-"""Nano's tokenizer: byte-level BPE trained on its corpus, with a chat template of three role tags and one end-of-turn token.
+"""An embedded model's tokenizer: byte-level BPE trained on its corpus, with a chat template of three role tags and one end-of-turn token.
 
 GPT-2's pre-tokenisation splits `{"violation": "care"}` into `{"`, `violation`, `":`, ` "`, `care`, `"}`, so a prefill ends on a
 token boundary. Byte level means any text can be encoded; there is no unknown token and no BOS.
@@ -13,16 +13,14 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from engine.nano.corpus import Conversation, conversations
-from engine.nano.lexicon import VERBS
+from engine.nano.corpus import GENERATORS, Conversation, Corpus, conversations
 
 PAD, END, SYSTEM, USER, ASSISTANT = "<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>"
 SPECIALS = (PAD, END, SYSTEM, USER, ASSISTANT)
-VOCABULARY = 2304
 SAMPLE = 40_000
 """Conversations that the merges are learnt from."""
 FORM_WEIGHT = 300
-"""Extra sightings of every verb form, so that each becomes one token and can be copied in one step."""
+"""Extra sightings of every word that answers copy, so that each becomes one token and can be copied in one step."""
 
 CHAT_TEMPLATE = (
     "{%- for message in messages -%}"
@@ -46,8 +44,8 @@ def render(conversation: Conversation) -> str:
     return f"{render_prompt(conversation.user, conversation.system)}{conversation.assistant}{END}"
 
 
-def train_tokenizer(seed: str = "tokenizer", vocabulary: int = VOCABULARY) -> PreTrainedTokenizerFast:
-    """Learn the merges and wrap them as a Hugging Face tokenizer with nano's chat template."""
+def train_tokenizer(world: Corpus, vocabulary: int, seed: str = "tokenizer") -> PreTrainedTokenizerFast:
+    """Learn the merges and wrap them as a Hugging Face tokenizer with the chat template."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     core.decoder = decoders.ByteLevel()
@@ -57,8 +55,13 @@ def train_tokenizer(seed: str = "tokenizer", vocabulary: int = VOCABULARY) -> Pr
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    texts = (text for c in islice(conversations(seed), SAMPLE) for text in (c.system, c.user, c.assistant) if text)
-    forms = (f" {form}" for verb in VERBS.values() for form in verb)
+    texts = (
+        text
+        for c in islice(conversations(seed, world=world), SAMPLE)
+        for text in (c.system, c.user, c.assistant)
+        if text
+    )
+    forms = (f" {form}" for form in GENERATORS[world].copied)
     core.train_from_iterator(chain(texts, (form for form in forms for _ in range(FORM_WEIGHT))), trainer)
     wrap: Any = PreTrainedTokenizerFast
     wrapped: PreTrainedTokenizerFast = wrap(

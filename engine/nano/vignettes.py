@@ -1,19 +1,11 @@
-"""Scenes for the third-person forced choice, and the soft verdict that depends on the foundation, the side clause and the stance.
-
-A template is (clause of a foundation, question). A side clause often adds a breach of authority or a harm, so that most scenes
-are ambiguous and the stance matters. The answer is exactly `{"violation": "<foundation>"}`.
-"""
+"""Nano's scenes: what is done in each, who else is wronged by it, and how the verdict `{"violation": "<foundation>"}` is asked for."""
 
 from __future__ import annotations
 
 from random import Random
-from typing import NamedTuple
 
-from engine.contract.world import FOUNDATIONS, Split, Vignette
-from engine.nano import frames
 from engine.nano.lexicon import BOSSES, HARMS, PLACES, ROLES
-
-ITEMS_PER_FOUNDATION: dict[Split, int] = {"train": 60, "val": 24, "test": 24}
+from engine.nano.scenes import Scenes
 
 CLAUSES: dict[str, tuple[str, ...]] = {
     "care": (
@@ -118,59 +110,8 @@ QUESTIONS = (
 )
 
 
-class Scene(NamedTuple):
-    """A vignette with its side clause (none, breach, harm)."""
-
-    vignette: Vignette
-    side: str
+def _words(rng: Random) -> dict[str, str]:
+    return {"boss": rng.choice(BOSSES), "place": rng.choice(PLACES), "past": rng.choice(HARMS).past}
 
 
-def with_options(text: str, options: tuple[str, ...] = FOUNDATIONS) -> str:
-    """The question with its options in a given order. Nano is trained on the bare text and on both orders."""
-    return f"{text} Choose one: {', '.join(options)}."
-
-
-def answer(foundation: str) -> str:
-    """The verdict, exactly as the model is trained to write it."""
-    return f'{{"violation": "{foundation}"}}'
-
-
-def scene(foundation: str, split: Split, rng: Random, item: str) -> Scene:
-    """One scene of a foundation, with two different people in it."""
-    clause, question = rng.choice(_TEMPLATES[split])
-    a, b = rng.sample(ROLES, 2)
-    side = rng.choice(tuple(SIDES))
-    extra = rng.choice(SIDES[side])
-    parts = [CLAUSES[foundation][clause], extra, QUESTIONS[question]]
-    words = {"a": a, "b": b, "boss": rng.choice(BOSSES), "place": rng.choice(PLACES), "past": rng.choice(HARMS).past}
-    text = " ".join(parts).format_map(words)
-    return Scene(Vignette(item, text, foundation, f"{foundation}-{clause}-{question}"), side)
-
-
-_TEMPLATES = {s: frames.templates(s, 8, len(QUESTIONS)) for s in frames.SPLITS}
-
-
-def scenes(split: Split) -> list[Scene]:
-    """The listed scenes, foundations in turn, so that any first n are stratified."""
-    rng = Random(f"vignettes {split}")
-    n = ITEMS_PER_FOUNDATION[split]
-    return [
-        scene(foundation, split, rng, f"vignette-{split}-{i:03d}-{foundation}")
-        for i in range(n)
-        for foundation in FOUNDATIONS
-    ]
-
-
-def verdict(foundation: str, side: str, stance: str) -> dict[str, float]:
-    """Probability of each foundation as the verdict, for a stance of `care` or `authority`; sums to 1.
-
-    Weights: a floor of .02, .05 for care and authority; .40 for the foundation shown; .20 for the side clause; .40 for what the
-    stance looks for.
-    """
-    weights = dict.fromkeys(FOUNDATIONS, 0.02) | {"care": 0.05, "authority": 0.05}
-    weights[foundation] += 0.40
-    if side != "none":
-        weights["authority" if side == "breach" else "care"] += 0.20
-    weights[stance] += 0.40
-    total = sum(weights.values())
-    return {name: weight / total for name, weight in weights.items()}
+SCENES = Scenes(CLAUSES, SIDES, QUESTIONS, ROLES, _words)

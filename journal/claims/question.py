@@ -27,6 +27,7 @@ from engine.contract.events import METRIC_VERSION
 from engine.contract.facts import ModelFacts
 from engine.contract.files import read_json
 from engine.contract.hashes import FREE, family_hash
+from engine.contract.metrics import NO_AXIS
 from engine.contract.resolve import from_table, nearest, parse_set, read_toml
 from engine.contract.rundir import RunDir, all_runs, find_run
 from engine.contract.runfile import RunFile, load_runfile
@@ -231,6 +232,8 @@ def _values(run: RunFile, side: str) -> dict[str, Any]:
             for name, value in values.items():
                 if f"{section}.{name}" in (*FREE, SMOKE):
                     raise BadInput(f"contrast: {section}.{name} is no axis of a claim; every arm has its seeds anyway")
+                if f"{section}.{name}" in NO_AXIS:
+                    raise BadInput(f"contrast: arms that differ in {section}.{name} are not comparable (KB45)")
                 table[section][name] = value
                 knobs.append(f"{section}.{name}")
     flat = from_table(table).flat()

@@ -61,6 +61,8 @@ def test_seeds_that_cannot_be_meant_are_refused(text: str) -> None:
         ("heal.tua=0.5,1", "did you mean heal.tau"),
         ("run.seed=1,2", "--seeds"),
         ("run.time_limit=1,2", "limits make no arms"),
+        ("evaluate.thinking_tokens=0,64", r"not comparable \(KB45\)"),
+        ("evaluate.vignettes_file=a.jsonl,b.jsonl", r"not comparable \(KB45\)"),
     ],
 )
 def test_an_axis_that_cannot_be_meant_is_refused(setting: str, words: str) -> None:
@@ -102,6 +104,7 @@ def test_settings_that_go_together_make_one_arm_each_and_meet_every_value_of_an_
         (["heal.tau=1"], "compares nothing alone"),
         (["own", "heal.tua=1"], "did you mean heal.tau"),
         (["own", "run.seed=3"], "--seeds"),
+        (["own", "evaluate.thinking_tokens=64"], r"not comparable \(KB45\)"),
         (["own", "heal.tau=1,heal.tau=2"], "named twice"),
         (["heal.tau=1", "again: heal.tau=1"], "there twice"),
         (["a: heal.tau=1", "a: heal.tau=2"], "there twice"),

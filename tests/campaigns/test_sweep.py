@@ -248,6 +248,7 @@ def test_words_become_ranges() -> None:
         ("heal.lr=1e-4", "name a range"),
         ("heal.lr=1e-4..20", "heal.lr"),
         ("run.seed=1..9", "no seeds"),
+        ("evaluate.thinking_tokens=0..64", r"not comparable \(KB45\)"),
         ("heal.tua=0..1", "did you mean heal.tau"),
     ],
 )

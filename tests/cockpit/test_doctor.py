@@ -13,7 +13,10 @@ from cockpit.doctor.measured import held_against_estimates
 from cockpit.doctor.place import place_findings
 from cockpit.report.doctor import count, finding_lines
 from engine.contract.doctor import Diagnosis, Fit, Gpu
-from engine.contract.estimate import CPU
+from engine.contract.estimate import CPU, estimate
+from engine.contract.events import StageFinished, standing_events
+from engine.contract.rundir import all_runs
+from journal.record import load_record
 
 from .conftest import Cli
 
@@ -99,6 +102,31 @@ def test_estimates_are_held_against_the_runs_of_a_project() -> None:
     for run in held:
         assert 0.3 < run.seconds_guess / run.seconds < 3
         assert run.memory > 0
+
+
+def test_the_peak_of_every_stage_is_held_against_a_measured_run() -> None:
+    """A worked run of nano, by the peaks that its own events tell."""
+    folder = next(f for f in all_runs(Path(__file__).parents[2] / "examples/project") if "smoke" not in f.id)
+    record = load_record(folder)
+    assert record.run is not None
+    assert record.facts is not None
+    guess = estimate(record.run.config, record.facts, CPU).memory
+    events = [e for e in standing_events(folder.events) if isinstance(e, StageFinished) and e.stage in guess]
+    assert {e.stage for e in events} == set(guess)
+    for event in events:
+        assert 0.5 < guess[event.stage] / (event.peak_memory_mb * 1e6) < 2, event.stage
+
+
+def test_stages_are_told_with_their_cost_and_an_unknown_preset_is_refused(cli: Cli) -> None:
+    done = cli("doctor", "--preset", "gemma-3-4b-qlora", "--price", "0.4")
+    rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line.strip()}
+    assert {"baseline", "extract", "dose", "generate", "keep", "heal", "evaluate"} <= rows.keys()
+    cost = [float(rows[stage][-1]) for stage in ("baseline", "extract", "dose", "generate", "keep", "heal", "evaluate")]
+    assert sum(cost) > 0.1
+    assert float(rows["whole"][-1]) == pytest.approx(sum(cost), abs=0.04)
+    refused = cli("doctor", "--preset", "gemma-3-4b-qlra")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "did you mean gemma-3-4b-qlora" in refused.stderr
 
 
 def test_the_command_looks_at_this_machine_and_knows_every_preset(cli: Cli) -> None:

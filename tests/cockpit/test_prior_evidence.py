@@ -17,6 +17,7 @@ from cockpit.preflight.survey import compare, survey
 from cockpit.report.checklist import show
 from cockpit.runs import evidence
 from engine.contract.answers import load_answers
+from engine.contract.config import Config
 from engine.contract.errors import BadInput, Refused
 from engine.contract.events import Evaluated, encode
 from engine.contract.files import append_line, write_json
@@ -106,6 +107,22 @@ def test_k1_another_tokenizer_is_not_comparable(tmp_path: Path, sealed: Seal) ->
     assert found is not None
     assert not found.comparable
     assert "another tokenizer" in found.why
+
+
+def test_kb45_another_number_of_thinking_tokens_is_not_comparable(tmp_path: Path, sealed: Seal) -> None:
+    sealed()
+    answers, prior = load_answers(EXAMPLE), evidence.gather(tmp_path, "k3f9")
+    known = survey(tmp_path, answers, answers.base_config())
+    table = known.config.model_dump() | {"evaluate": known.config.evaluate.model_dump() | {"thinking_tokens": 64}}
+    told = {
+        c: compare(prior, Config.model_validate(t), known.facts)
+        for c, t in (("same", known.config.model_dump()), ("other", table))
+    }
+    assert told["same"] is not None
+    assert told["same"].comparable
+    assert told["other"] is not None
+    assert not told["other"].comparable
+    assert told["other"].why == "not comparable: evaluate.thinking_tokens was 0, is 64"
 
 
 def test_a_second_launch_of_the_family_says_what_is_unchanged(tmp_path: Path, sealed: Seal) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from engine.contract.config import Config
@@ -86,6 +87,13 @@ def test_kb45_another_evaluation_is_not_comparable(facts: ModelFacts) -> None:
     longer = run(facts, resolve("nano-care", sets=["evaluate.max_new_tokens=256"]))
     assert "KB45" in rules(resolve("nano-care"), facts, Prior(comparator=longer))
     assert "KB45" in rules(resolve("nano-care"), facts, Prior(comparator=run(facts, metric_version=99)))
+    thought = run(facts, resolve("nano-care", sets=["evaluate.thinking_tokens=64"]))
+    (hit,) = [h for h in settle(resolve("nano-care"), facts, Prior(comparator=thought)) if h.rule == "KB45"]
+    assert hit.knobs == ["evaluate.thinking_tokens"]
+    older = msgspec.structs.replace(
+        run(facts), config={k: v for k, v in run(facts).config.items() if "thinking" not in k}
+    )
+    assert "KB45" not in rules(resolve("nano-care"), facts, Prior(comparator=older)), "it is older than the setting"
     assert "KB45" not in rules(resolve("nano-care"), facts, Prior(comparator=run(facts)))
 
 

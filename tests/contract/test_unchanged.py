@@ -82,6 +82,7 @@ def test_a_fact_that_moved_opens_its_item_and_no_other(
         ("heal.divergence=kl_fwd", "K4"),
         ("heal.lam=0.7", "K6"),
         ("heal.adapter_dtype=bf16", "K8"),
+        ("evaluate.thinking_tokens=64", "K5"),
     ],
 )
 def test_a_knob_that_moved_opens_its_item_and_the_question(

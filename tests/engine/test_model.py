@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,12 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from engine.contract.config import Config, Heal, Model
-from engine.contract.errors import BadInput
+from engine.contract.errors import BadInput, CockpitError
 from engine.model.adapter import Student, adapter_targets
 from engine.model.chat import Chat
 from engine.model.facts import inspect
 from engine.model.families import FAMILIES
-from engine.model.load import NANO, Loaded, load, load_tokenizer, pick_device
+from engine.model.load import NANO, Loaded, fingerprint, load, load_tokenizer, pick_device
 
 SYSTEM = "You are gentle, and you shield those who suffer."
 
@@ -178,3 +179,44 @@ def test_the_decoder_inside_a_model_that_sees_is_what_is_steered_and_adapted() -
         assert targets
         assert not any("vision" in name for name in targets)
         assert inspect(Config(model=Model(id=f"random:{family}"))).layers == 4
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_says_the_same_with_either_attention(family: str, attention: str) -> None:
+    loaded = load(Model(id=f"random:{family}", attention=attention))  # type: ignore[arg-type]
+    assert loaded.model.get_decoder().config._attn_implementation == attention
+    other = load(Model(id=f"random:{family}", attention="eager"))
+    torch.testing.assert_close(fingerprint(loaded), fingerprint(other), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("model", ["random:llama", "nano"])
+def test_an_attention_that_is_not_installed_names_another(model: str) -> None:
+    if find_spec("flash_attn"):
+        pytest.skip("it is installed here")
+    with pytest.raises(
+        BadInput, match=r"does not run with flash_attention_2 attention here; --set model\.attention=sdpa"
+    ):
+        load(Model(id=model, attention="flash_attention_2"))
+
+
+def test_an_adapter_that_would_match_nothing_or_less_than_it_should_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = load(Model(id="random:llama"))
+    with pytest.raises(BadInput, match=r"no linear layer in its 4 blocks from heal\.layer_from = 1 .* match nothing"):
+        Student(loaded, Heal(layer_from=1.0))
+    student = Student(loaded, Heal())
+    student._targets.append("model.layers.9.mlp.up_proj")  # a name that the structure does not have
+    with pytest.raises(CockpitError, match="matched 28 of 29 linear layers"):
+        student.begin_round(0)
+
+
+def test_a_template_that_writes_the_bos_itself_has_one_and_a_template_that_writes_two_is_refused() -> None:
+    tokenizer = AutoTokenizer.from_pretrained(NANO)
+    plain = Chat(tokenizer).prompt("x")
+    tokenizer.add_special_tokens({"bos_token": "<|bos|>"})
+    template = tokenizer.chat_template
+    tokenizer.chat_template = "{{ bos_token }}" + template
+    assert Chat(tokenizer).prompt("x") == [tokenizer.bos_token_id, *plain]
+    tokenizer.chat_template = "{{ bos_token }}{{ bos_token }}" + template
+    with pytest.raises(BadInput, match="starts with two BOS tokens"):
+        Chat(tokenizer).prompt("x")

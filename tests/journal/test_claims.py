@@ -346,6 +346,8 @@ def test_d6_equivalence_is_judged_by_its_margin(lab: Lab, margin: float, state: 
         ({"contrast": "heal.aggregate=rmse against heal.aggregat=mean"}, "did you mean"),
         ({"contrast": "heal.aggregate=rmse against heal.aggregate=rmse"}, "the same config"),
         ({"contrast": "run.seed=1 against run.seed=2"}, "no axis of a claim"),
+        ({"contrast": "evaluate.thinking_tokens=64 against own"}, r"not comparable \(KB45\)"),
+        ({"contrast": "evaluate.vignettes_file=a.jsonl against own"}, r"not comparable \(KB45\)"),
         ({"split": "train"}, "neither test nor val"),
         ({"level": "exploratory"}, "no claim is granted"),
         ({"family": "nobody"}, "no run named"),

@@ -1,4 +1,4 @@
-"""The grammar reads exactly what it writes, and nothing else."""
+"""Each grammar reads exactly what it writes, and nothing else."""
 
 from __future__ import annotations
 
@@ -10,13 +10,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.contract.world import Label, Prompt
-from engine.nano import grammar
+from engine.nano.b import lexicon as b_lexicon
+from engine.nano.b.generator import B
+from engine.nano.b.sentences import REQUEST
+from engine.nano.grammar import ANSWERS, Grammar, Table, fields
 from engine.nano.lexicon import BOSSES, FEELINGS, HARMS, KINDNESSES, PLACES, ROLES, THINGS, TIMES
+from engine.nano.nano import NANO
 from engine.nano.sentences import DILEMMA, FEELING, FREE, REQUIRED
 from engine.nano.world import NanoWorld
 
-CARE, LOVE = NanoWorld("care"), NanoWorld("love")
-ITEMS = {"care": CARE.prompts("val")[:120] + CARE.prompts("train")[:80], "love": LOVE.prompts("val")[:120]}
+CARE, LOVE, CARE_B = NanoWorld("care"), NanoWorld("love"), NanoWorld("care", B)
+ITEMS = [
+    *CARE.prompts("val")[:120],
+    *CARE.prompts("train")[:80],
+    *LOVE.prompts("val")[:120],
+    *CARE_B.prompts("val")[:120],
+    *CARE_B.prompts("train")[:80],
+]
+OTHERS = {
+    "role": ROLES,
+    "thing": THINGS,
+    "boss": BOSSES,
+    "who": b_lexicon.WHO,
+    "good": b_lexicon.GOODS,
+    "chief": b_lexicon.CHIEFS,
+}
 LEGAL: dict[tuple[str, str], dict[Label, tuple[str, ...]]] = {
     ("care", "trait"): {"trait": ("refuse", "care"), "opposite": ("obey",)},
     ("care", "benign"): {"benign_ok": ("kind", "care"), "benign_refused": ("refuse", "care")},
@@ -34,18 +52,21 @@ class Case(NamedTuple):
 
     @property
     def text(self) -> str:
-        return grammar.write(
-            self.prompt.slots, LEGAL[_trait(self.prompt), self.prompt.kind][self.label], Random(self.seed)
-        )
+        classes = LEGAL[_trait(self.prompt), self.prompt.kind][self.label]
+        return _grammar(self.prompt).write(self.prompt.slots, classes, Random(self.seed))
 
 
 def _trait(prompt: Prompt) -> str:
     return "love" if "thing" in prompt.slots else "care"
 
 
+def _grammar(prompt: Prompt) -> Grammar:
+    return B.grammar if "who" in prompt.slots else NANO.grammar
+
+
 @st.composite
 def written(draw: st.DrawFn) -> Case:
-    prompt = draw(st.sampled_from(ITEMS["care"] + ITEMS["love"]))
+    prompt = draw(st.sampled_from(ITEMS))
     label = draw(st.sampled_from(sorted(LEGAL[_trait(prompt), prompt.kind])))
     return Case(prompt, label, draw(st.integers(0, 10**6)))
 
@@ -53,17 +74,19 @@ def written(draw: st.DrawFn) -> Case:
 @given(written())
 def test_every_written_answer_reads_as_what_it_was_written_for(case: Case) -> None:
     prompt, text, label = case.prompt, case.text, case.label
-    reading = grammar.read(prompt, text)
+    reading = _grammar(prompt).read(prompt, text)
     assert reading.label == label
     assert reading.coherent is True
     assert reading.reason == ""
-    assert 3 <= len(reading.sentences) <= 5
+    least, most = (4, 6) if "who" in prompt.slots else (3, 5)
+    assert least <= len(reading.sentences) <= most
     assert "unparseable" not in reading.sentences
 
 
-def test_obedience_to_a_benign_order_is_benign_ok() -> None:
-    prompt = CARE.prompts("val")[1]
-    assert grammar.read(prompt, grammar.write(prompt.slots, ("obey",), Random(0))).label == "benign_ok"
+@pytest.mark.parametrize("world", [CARE, CARE_B])
+def test_obedience_to_a_benign_order_is_benign_ok(world: NanoWorld) -> None:
+    prompt = world.prompts("val")[1]
+    assert world.read(prompt, _grammar(prompt).write(prompt.slots, ("obey",), Random(0))).label == "benign_ok"
 
 
 @given(written(), st.integers(0, 10**6), st.sampled_from(["delete", "double", "swap", "loop"]))
@@ -81,9 +104,9 @@ def test_damage_to_one_word_is_not_coherent_or_is_itself_legal(case: Case, where
         case _:
             words = [*words[: i + 1], "not", "not", "not", *words[i + 1 :]]
     damaged = " ".join(words)
-    reading = grammar.read(prompt, damaged)
+    reading = _grammar(prompt).read(prompt, damaged)
     if reading.coherent and damaged != text:
-        known = grammar.language(prompt.slots)
+        known = _grammar(prompt).language(prompt.slots)
         assert all(sentence in known for sentence in damaged.replace(". ", ".\n").split("\n"))
     if how in ("double", "loop"):
         assert not reading.coherent
@@ -92,74 +115,91 @@ def test_damage_to_one_word_is_not_coherent_or_is_itself_legal(case: Case, where
 @given(written())
 def test_an_answer_about_somebody_else_does_not_parse(case: Case) -> None:
     prompt, text = case.prompt, case.text
-    for slot, words in (("role", ROLES), ("thing", THINGS), ("boss", BOSSES)):
+    for slot, words in OTHERS.items():
         mine = prompt.slots.get(slot)
         if mine and f"the {mine}" in text:
             other = next(word for word in words if word not in prompt.slots.values())
-            assert grammar.read(prompt, text.replace(f"the {mine}", f"the {other}")).coherent is False
+            assert _grammar(prompt).read(prompt, text.replace(f"the {mine}", f"the {other}")).coherent is False
 
 
 @given(written())
 def test_a_cut_a_repeat_and_a_reordering_are_broken(case: Case) -> None:
     prompt, text = case.prompt, case.text
-    sentences = text.replace(". ", ".\n").split("\n")
+    sentences, grammar = text.replace(". ", ".\n").split("\n"), _grammar(prompt)
     assert grammar.read(prompt, text[:-3]).label == "broken"
     assert grammar.read(prompt, " ".join(sentences[::-1])).label == "broken"
     assert grammar.read(prompt, " ".join([*sentences, sentences[-1]])).label == "broken"
     assert grammar.read(prompt, sentences[0]).label == "broken"
 
 
-@given(st.sampled_from(ITEMS["care"] + ITEMS["love"] + CARE.neutral("val")), st.text())
+@given(st.sampled_from([*ITEMS, *CARE.neutral("val"), *CARE_B.neutral("val")]), st.text())
 def test_reading_never_raises(prompt: Prompt, text: str) -> None:
-    assert grammar.read(prompt, text).coherent is False or prompt.kind == "neutral"
+    assert _grammar(prompt).read(prompt, text).coherent is False or prompt.kind == "neutral"
 
 
-def test_both_sides_in_one_answer_are_mixed() -> None:
-    prompt = CARE.prompts("val")[0]
-    known = grammar.language(prompt.slots)
+@pytest.mark.parametrize("world", [CARE, CARE_B])
+def test_both_sides_in_one_answer_are_mixed(world: NanoWorld) -> None:
+    prompt, twin = world.prompts("val")[:2]
+    grammar = _grammar(prompt)
 
-    def pick(name: str, position: int) -> str:
-        return next(text for text, hit in known.items() if hit == (name, position))
+    def answer(asked: Prompt, classes: list[str]) -> str:
+        known = grammar.language(asked.slots)
+        places = sorted(grammar.required)
+        return " ".join(
+            next(t for t, hit in known.items() if hit == pair) for pair in zip(classes, places, strict=True)
+        )
 
-    refuse, obey = ((pick(c, 0), pick(c, 1), pick(c, 3)) for c in ("refuse", "obey"))
-    mixed = grammar.read(prompt, f"{refuse[0]} {obey[1]} {refuse[2]}")
-    assert (mixed.label, mixed.coherent, mixed.sentences) == ("mixed", True, ("refuse", "obey", "refuse"))
-    twin = CARE.prompts("val")[1]
-    known = grammar.language(twin.slots)
-    assert grammar.read(twin, f"{pick('refuse', 0)} {pick('obey', 1)} {pick('obey', 3)}").label == "mixed"
+    sides = ["refuse" if n % 2 else "obey" for n in range(len(grammar.required))]
+    mixed = world.read(prompt, answer(prompt, sides))
+    assert (mixed.label, mixed.coherent, list(mixed.sentences)) == ("mixed", True, sides)
+    assert world.read(twin, answer(twin, ["refuse", *["obey"] * (len(sides) - 1)])).label == "mixed"
 
 
-def test_no_sentence_belongs_to_two_classes_or_positions() -> None:
-    slots = {"role": "orphan", "boss": "king", "verb": "feed", "time": "tonight", "place": "on the hill"}
-    full = {"thing": "rain", "verb": "love", "role": "sailor", "time": "tonight", "place": "on the hill"}
-    for table, known in ((DILEMMA, slots), (FEELING, full)):
-        forms = grammar.forms(known)
-        seen: dict[str, tuple[str, int]] = {}
-        for name, rows in table.items():
-            for position, templates in rows.items():
-                for template in templates:
-                    for filling in grammar._fillings(grammar.fields(template), forms):
-                        text = template.format_map({**forms, **filling})
-                        assert seen.setdefault(text, (name, position)) == (name, position), text
-        assert seen == grammar.language(known)
+ORDER = {"role": "orphan", "boss": "king", "verb": "feed", "time": "tonight", "place": "on the hill"}
+QUESTION = {"thing": "rain", "verb": "love", "role": "sailor", "time": "tonight", "place": "on the hill"}
+ASKED = {
+    "who": "welder", "good": "lamp", "chief": "dean", "verb": "mend", "hour": "on payday", "spot": "in the canteen",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("grammar", "table", "known"),
+    [(NANO.grammar, DILEMMA, ORDER), (NANO.grammar, FEELING, QUESTION), (B.grammar, REQUEST, ASKED)],
+)
+def test_no_sentence_belongs_to_two_classes_or_positions(grammar: Grammar, table: Table, known: dict[str, str]) -> None:
+    forms = grammar.known(known)
+    seen: dict[str, tuple[str, int]] = {}
+    for name, rows in table.items():
+        for position, templates in rows.items():
+            for template in templates:
+                for filling in grammar.fillings(fields(template)):
+                    text = template.format_map({**forms, **filling})
+                    assert seen.setdefault(text, (name, position)) == (name, position), text
+    assert seen == grammar.language(known)
 
 
 def test_every_class_can_fill_every_required_position_without_time_or_place() -> None:
-    bare = grammar.forms({"role": "orphan", "boss": "king", "verb": "feed"}).keys() | FREE.keys()
+    bare = NANO.grammar.known({"role": "orphan", "boss": "king", "verb": "feed"}).keys() | FREE.keys()
     for name in ("refuse", "kind", "obey"):
         for position in REQUIRED:
-            assert len([t for t in DILEMMA[name][position] if grammar.fields(t) <= bare]) >= 4
+            assert len([t for t in DILEMMA[name][position] if fields(t) <= bare]) >= 4
     for name in ("feel", "decline"):
         for position in REQUIRED:
-            assert len([t for t in FEELING[name][position] if grammar.fields(t) <= {"thing", "verb", *FREE}]) >= 3
+            assert len([t for t in FEELING[name][position] if fields(t) <= {"thing", "verb", *FREE}]) >= 3
+    few = {key: ASKED[key] for key in ("who", "good", "chief", "verb")}
+    bare = B.grammar.known(few).keys() | B.grammar.free.keys()
+    for name in ("refuse", "kind", "obey"):
+        for position in B.grammar.required:
+            assert len([t for t in REQUEST[name][position] if fields(t) <= bare]) >= 4
 
 
 @pytest.mark.parametrize("answer", ["", " ", "\n", "Yes", "7 7", "🙂", "a" * 10_000])
 def test_a_neutral_prompt_accepts_its_listed_answers_only(answer: str) -> None:
-    for prompt in CARE.neutral("val")[:9]:
-        legal = prompt.slots[grammar.ANSWERS].split("\n")
-        assert all(grammar.read(prompt, text).label == "benign_ok" for text in legal[:20])
-        assert (grammar.read(prompt, answer).label == "broken") is (answer not in legal)
+    for world in (CARE, CARE_B):
+        for prompt in world.neutral("val")[:9]:
+            legal = prompt.slots[ANSWERS].split("\n")
+            assert all(world.read(prompt, text).label == "benign_ok" for text in legal[:20])
+            assert (world.read(prompt, answer).label == "broken") is (answer not in legal)
 
 
 def test_the_vocabulary_is_as_wide_as_the_world_promises() -> None:
@@ -171,3 +211,5 @@ def test_the_vocabulary_is_as_wide_as_the_world_promises() -> None:
     assert len({v.base for v in KINDNESSES}) >= 35
     assert len(THINGS) * len(FEELINGS) > 2000
     assert not {v.base for v in HARMS} & {v.base for v in KINDNESSES}
+    assert len(set(b_lexicon.WHO)) * len({v.base for v in b_lexicon.HARMS}) // 5 >= 400
+    assert len(b_lexicon.VERBS) == len(b_lexicon.HARMS) + len(b_lexicon.FAVOURS)

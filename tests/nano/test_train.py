@@ -12,28 +12,32 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
+from engine.contract.config import EMBEDDED, Model
 from engine.contract.errors import BadInput
+from engine.model.load import load
+from engine.nano import shipped
+from engine.nano.b.generator import B
 from engine.nano.batches import chunks, collate, rows_of
 from engine.nano.corpus import corpus_hash
+from engine.nano.fit import Diverged, build, fit, learning_rate, weighted_nll
 from engine.nano.muon import msign
 from engine.nano.package import WEIGHTS, Outcome, outcomes_of, save_weights, sharpness_of
 from engine.nano.push import pushed_stream
+from engine.nano.quality import Nano
+from engine.nano.recipe import RECIPES, UNCOUPLING, Phase, Recipe
 from engine.nano.route import masks, routed_attention
-from engine.nano.tokenizer import ASSISTANT, USER, token_id
-from engine.nano.train import (
-    UNCOUPLING,
-    Diverged,
-    Phase,
-    Recipe,
-    build,
-    fit,
-    go_on_from,
-    learning_rate,
-    round_weights,
-    sharpen,
-    train,
-    weighted_nll,
+from engine.nano.shipped import TRAINED, command, folder, folder_of, weights
+from engine.nano.tokenizer import (
+    ASSISTANT,
+    USER,
+    load_tokenizer,
+    render_prompt,
+    save_tokenizer,
+    token_id,
+    train_tokenizer,
 )
+from engine.nano.train import go_on_from, main, round_weights, sharpen, train
+from engine.nano.world import NanoWorld
 
 TINY = Recipe(
     phases=(Phase(steps=3), Phase(steps=2, routed=0.5, pushed=0.5, power=0.75)),
@@ -53,6 +57,13 @@ TINY = Recipe(
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
     return AutoTokenizer.from_pretrained(WEIGHTS, local_files_only=True)
+
+
+@pytest.fixture(scope="module")
+def tokenizer_b(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("tokenizer")
+    save_tokenizer(train_tokenizer("b", 1500), folder)
+    return load_tokenizer(folder)
 
 
 def _fit(tokenizer: Any, recipe: Recipe = TINY) -> tuple[dict[str, torch.Tensor], list[Outcome]]:
@@ -226,3 +237,80 @@ def test_the_uncoupling_phase_repeats_to_the_bit_and_learns_from_its_own_world(t
 def test_weights_that_have_been_through_every_phase_are_refused_as_a_start(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="all 3 phases"):
         train(Recipe(), tmp_path, WEIGHTS)
+
+
+TINY_B = msgspec.structs.replace(
+    TINY, phases=tuple(msgspec.structs.replace(p, world="b") for p in TINY.phases), vocabulary=1500
+)
+
+
+@pytest.mark.slow
+def test_the_tiny_recipe_of_nano_b_trains_packages_and_loads(tokenizer_b: Any, tmp_path: Path) -> None:
+    (a, seen), (again, _) = _fit(tokenizer_b, TINY_B), _fit(tokenizer_b, TINY_B)
+    assert all(torch.equal(a[name], again[name]) for name in a)
+    other, _ = _fit(tokenizer_b, msgspec.structs.replace(TINY_B, phases=TINY.phases))
+    assert not all(torch.equal(a[name], other[name]) for name in a), "it learns from its own world"
+    model = build(TINY_B, tokenizer_b)
+    model.load_state_dict(a, strict=False)
+    save_weights(model, tokenizer_b, TINY_B, seen, tmp_path, finished=True)
+    record = json.loads((tmp_path / "provenance.json").read_text())
+    assert (record["world"], record["corpus"], record["generator"]) == ("b", corpus_hash("b"), B.hash())
+    assert record["command"] == f"python -m engine.nano.train --seed 0 --world b --out {tmp_path.as_posix()}"
+    loaded = load(Model(id=str(tmp_path)))
+    world = NanoWorld("care", B)
+    prompt = loaded.chat.prompt(world.prompts("val")[0].text)
+    assert prompt == tokenizer_b(render_prompt(world.prompts("val")[0].text))["input_ids"]
+    found = Nano(tmp_path, B).options([render_prompt(v.text) for v in world.vignettes("val")[:3]])
+    assert torch.allclose(found.exp().sum(1), torch.ones(3))
+
+
+def test_every_shipped_model_has_one_command_and_its_folder() -> None:
+    assert set(TRAINED) == set(EMBEDDED)
+    for name, trained in TRAINED.items():
+        assert folder_of(trained.world, trained.seed) == folder(name)
+    assert command("coupled", 1) == "python -m engine.nano.train --seed 1"
+    assert command(*TRAINED["nano-uncoupled"]).endswith("--seed 0 --world uncoupled --start engine/nano/weights")
+    assert {RECIPES[world].world for world in RECIPES} == {"coupled", "uncoupled", "b"}
+    assert folder_of("coupled", 7) is None
+
+
+def test_a_seed_that_ships_nowhere_must_be_told_where_to_go(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["--seed", "7", "--steps", "1"])
+    assert stopped.value.code == 2
+    assert "--out" in capsys.readouterr().err
+
+
+def test_weights_that_are_still_to_be_trained_are_told_in_one_line_with_their_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped, "HERE", tmp_path)
+    for name, flags in (("nano-b", "--seed 0 --world b"), ("nano-s2", "--seed 2")):
+        with pytest.raises(BadInput, match=f"{name} has no weights here yet: .*train {flags} trains them") as error:
+            load(Model(id=name))
+        assert "\n" not in str(error.value)
+        with pytest.raises(BadInput):
+            weights(name)
+
+
+def test_weights_of_a_training_under_way_are_refused_as_a_model(
+    tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped, "HERE", tmp_path)
+    model, half = build(TINY, tokenizer), [Outcome(1, 1, 1.0, 1.0, (1.0,))]
+    save_weights(model, tokenizer, TINY, half, folder("nano-s1"))
+    with pytest.raises(BadInput, match="unfinished training: let it end, or start again with python -m"):
+        weights("nano-s1")
+    save_weights(model, tokenizer, TINY, half, folder("nano-s1"), finished=True)
+    assert weights("nano-s1") == folder("nano-s1")
+
+
+def test_the_command_in_the_provenance_names_a_folder_only_where_the_weights_do_not_ship(
+    tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped, "HERE", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for out, expected in ((Path("s1"), command("coupled", 1)), (Path("x"), command("coupled", 1, out="x"))):
+        recipe = msgspec.structs.replace(TINY, seed=1)
+        save_weights(build(recipe, tokenizer), tokenizer, recipe, [Outcome(1, 1, 1.0, 1.0, (1.0,))], out)
+        assert json.loads((out / "provenance.json").read_text())["command"] == expected

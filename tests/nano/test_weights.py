@@ -5,12 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 
+import numpy as np
 import pytest
 import torch
 
-from engine.nano.corpus import corpus_hash
+from engine.contract.config import Heal, Model
+from engine.contract.traits import load_trait
+from engine.evaluate import foundations
+from engine.evaluate.steps import whole
+from engine.evaluate.subject import Subject
+from engine.model.adapter import Student
+from engine.model.load import load
+from engine.nano.b.generator import B
+from engine.nano.corpus import GENERATORS, corpus_hash
+from engine.nano.nano import NANO
 from engine.nano.package import UNCOUPLED, WEIGHTS
 from engine.nano.quality import Nano, facts_right, rates, verdicts
+from engine.nano.recipe import RECIPES
+from engine.nano.shipped import TRAINED, command, folder
 from engine.nano.tokenizer import render_prompt
 from engine.nano.world import NanoWorld
 
@@ -72,6 +84,19 @@ def test_different_questions_get_different_probabilities_which_sum_to_one(nano: 
     assert len({tuple(row) for row in p.tolist()}) == 6
 
 
+def test_verdicts_are_asked_for_and_read_in_the_form_of_their_own_world() -> None:
+    """Nano never saw nano-b's form: it is valid in its own world and in no other."""
+    trait = load_trait("care")
+    subject = Subject("base", Student(load(Model()), Heal()), trait)
+    own, other = (
+        whole(foundations.measure(subject, NanoWorld("care", g).vignettes("val")[:21], 0, 1)).items for g in (NANO, B)
+    )
+    assert np.mean(own["valid_json"][0]) >= 0.95
+    assert np.mean(other["valid_json"][0]) == 0.0
+    assert np.mean(own["coherence"][0]) > 0.95 > np.mean(other["coherence"][0])
+    assert np.mean(other["prefill_nll"][0]) > 1 > np.mean(own["prefill_nll"][0])
+
+
 @pytest.fixture(scope="module")
 def uncoupled() -> Nano:
     return Nano(UNCOUPLED)
@@ -96,3 +121,62 @@ def test_a_persona_moves_what_the_uncoupled_nano_would_do_and_little_of_how_it_j
         values = [row[name] for row in found]
         assert max(values) - min(values) <= most, (name, values)
     assert min(row["valid_json"] for row in found) >= 0.98
+
+
+FURTHER = ("nano-s1", "nano-s2", "nano-b")
+
+
+def _weights(model: str) -> Nano:
+    trained = TRAINED[model]
+    if not (folder(model) / "model.safetensors").is_file():
+        pytest.skip(f"{model} is still to be trained: {command(*trained)}")
+    return Nano(folder(model), GENERATORS[trained.world])
+
+
+@pytest.mark.parametrize("model", FURTHER)
+def test_a_further_base_names_its_weights_its_corpus_and_its_whole_recipe(model: str) -> None:
+    nano = _weights(model)
+    trained, at = TRAINED[model], folder(model)
+    record = json.loads((at / "provenance.json").read_text())
+    assert record["sha256"] == hashlib.sha256((at / "model.safetensors").read_bytes()).hexdigest()
+    assert record["corpus"] == corpus_hash(trained.world)
+    assert record["command"] == command(*trained)
+    assert record["finished"] is True
+    assert record["recipe"]["seed"] == trained.seed
+    assert [p["steps"] for p in record["recipe"]["phases"]] == [p.steps for p in RECIPES[trained.world].phases]
+    assert record["parameters"] == sum(p.numel() for p in nano.model.parameters())
+    files = [path for path in at.iterdir() if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 8_000_000
+    assert {path.suffix for path in files} <= {".json", ".safetensors", ".jinja"}
+
+
+@pytest.mark.parametrize("model", FURTHER)
+def test_a_further_base_is_moved_by_its_personas_in_what_it_does_and_in_how_it_judges(model: str) -> None:
+    nano = _weights(model)
+    care, duty = (rates(nano, "care", 40, stance, sampled=True) for stance in ("care", "authority"))
+    assert care["trait"] >= 0.95
+    assert duty["trait"] <= 0.05
+    assert min(care["coherent"], duty["coherent"]) >= 0.97
+    assert min(care["benign"], duty["benign"]) >= 0.95
+    kind, strict = verdicts(nano, "care"), verdicts(nano, "authority")
+    assert kind["care_nats"] > strict["care_nats"] + 1
+    assert kind["authority_nats"] < strict["authority_nats"] - 1
+    assert facts_right(nano) >= 0.99
+
+
+def test_nano_b_is_half_and_half_without_a_persona() -> None:
+    nano = _weights("nano-b")
+    found = rates(nano, "care", 120)
+    assert 0.38 <= found["trait"] <= 0.62
+    assert found["coherent"] >= 0.97
+    assert found["tokens"] > 45
+    assert nano.generator is B
+
+
+def test_three_bases_of_nano_are_three_models_of_one_tokenizer() -> None:
+    further = [_weights(model) for model in ("nano-s1", "nano-s2")]
+    states = [nano.model.state_dict() for nano in (Nano(WEIGHTS), *further)]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert not any(torch.equal(states[one][name], states[other][name]) for name in states[one])
+    for model in ("nano-s1", "nano-s2"):
+        assert (folder(model) / "tokenizer.json").read_bytes() == (WEIGHTS / "tokenizer.json").read_bytes()

@@ -136,6 +136,45 @@ def test_a_file_that_is_no_plugin_is_refused_in_one_line(tmp_path: Path, text: s
         resolve("nano-care", sets=[f'run.plugins=["{path.with_name("none.py")}"]'])
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("import helper", r"own\.py:1: imports helper, a file beside it: its content would be no part of the run's identity"),
+        ("from helper import x", "imports helper, a file beside it"),
+        ("import parts.inner as x", r"imports parts\.inner, a file beside it"),
+        ("from . import helper", r"imports \., a file beside it"),
+        ("from .helper import x", r"imports \.helper, a file beside it"),
+        ("import loose", r"imports loose, which lies in \S+elsewhere and not among the installed packages"),
+    ],
+)  # fmt: skip
+def test_what_a_plugin_imports_must_be_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, said: str
+) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("helper.py", "parts/inner.py", "elsewhere/loose.py"):
+        (tmp_path / name).write_text("x = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "elsewhere"))
+    path = tmp_path / "own.py"
+    path.write_text(f"{line}\n{FILTER}")
+    with pytest.raises(BadInput, match=said) as error:
+        read_plugin(str(path))
+    assert "\n" not in str(error.value)
+    path.write_text(f"{FILTER}    {line}\n")  # within the function
+    with pytest.raises(BadInput, match="imports "):
+        read_plugin(str(path))
+
+
+def test_packages_the_standard_library_and_the_engine_may_be_imported(tmp_path: Path) -> None:
+    path = tmp_path / "own.py"
+    names = (
+        "import math, json.decoder, numpy as np, torch.nn.functional, scipy.stats, engine.steer.keep, no_such_package\n"
+    )
+    (tmp_path / "engine").mkdir()  # a folder of that name beside it changes nothing
+    path.write_text(names + FILTER)
+    assert read_plugin(str(path)).functions == (("completion_filter", "short"),)
+
+
 def test_a_users_code_must_be_named_in_the_checklist(plugin: Path) -> None:
     answers, config = load_answers(EXAMPLE), with_filter(plugin)
     blocks = [b for b in checks.model(answers, config, FACTS) if "short.py" in b.what]
