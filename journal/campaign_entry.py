@@ -30,7 +30,8 @@ from journal.claims.levels import NEEDS
 from journal.claims.statistics import Contrast, Spread
 from journal.claims.text import sparkline
 from journal.controls import missing
-from journal.sweep import spread_of, trials_table
+from journal.sweep import spread_of
+from journal.sweep_table import trials_table
 from journal.text import LABELS, MAIN, MISSING, cell, interval, label, number, quoted, stopped, utc
 from journal.verdict import sentence
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.contract.config import CONTROLS, EMBEDDED
 from engine.contract.events import Evaluated
-from journal import equivalence, script
+from journal import equivalence, script, script_entry
 from journal.fields import sixteen
 from journal.record import Record
 from journal.text import LABELS, MAIN, MISSING, cell, duration, interval, label, number, quoted, short, stopped, utc
@@ -25,7 +25,7 @@ def title(record: Record) -> str:
         return quoted(f"{record.status}: {record.reason or 'no reason was recorded'}", 120)
     parts = [] if record.status == "success" else [record.status]
     if record.script is not None:
-        parts = [script.outcome(record)]
+        parts = [script_entry.outcome(record)]
     healed = record.row("healed", record.table_split()) or record.row("healed")
     base = record.row("base", healed.split) if healed else None
     if healed and "trait_rate" in healed.metrics:
@@ -106,7 +106,7 @@ def body(record: Record) -> str:
 
 def _tables(record: Record) -> list[str]:
     if record.script is not None:
-        return script.table(record)
+        return script_entry.table(record)
     split = record.table_split()
     rows = [(s, record.row(s, split) or record.row(s)) for s in SUBJECTS]
     present = [(s, r) for s, r in rows if r is not None]
@@ -192,7 +192,7 @@ def _folded(record: Record) -> str:
         changes = ", ".join(f"{k} = {v!r}" for k, v in identities.changes.items())
         text.append(f"- changed from {quoted(record.preset)}: {quoted(changes, 600) or 'nothing'}")
     if record.script is not None:
-        text.append(script.identity(record))
+        text.append(script_entry.identity(record))
     for hit in record.preflight.get("evidence", {}).get("known_bugs", []):
         text.append(f"- {hit.get('rule')} {hit.get('state')}: {quoted(str(hit.get('cause', '')), 200)}")
     for waiver in record.preflight.get("answers", {}).get("waivers", []):

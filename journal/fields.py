@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.contract.config import Config
-from journal import script
+from journal import script_entry
 from journal.record import Record
 from journal.text import duration, interval, label, number, quoted
 
@@ -33,7 +33,7 @@ NOT_MEASURED = "not measured"
 def sixteen(record: Record) -> dict[str, str]:
     """Every field of K11 by name. What a run did not reach is said in words, never left empty."""
     if record.script is not None:
-        told = script.fields(record)
+        told = script_entry.fields(record)
         return {name: told[name] or NOT_MEASURED for name in FIELDS}
     facts = record.facts
     model = record.run.config.model.id if record.run else facts.id if facts else NOT_MEASURED

@@ -1,21 +1,18 @@
-"""The run of a foreign script as the journal tells it: what the script reported, and in plain words what it did not."""
+"""What is known of a foreign script's run: what it reported, and what stands in its config."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from engine.contract.errors import BadInput
-from engine.contract.events import Evaluated, Event, ScriptReported, ScriptStarted, ScriptStep
+from engine.contract.events import Event, ScriptReported, ScriptStarted, ScriptStep
 from engine.contract.rundir import RunDir
 from engine.contract.script import NO_FILE, ScriptFile, load_script
-from journal.text import MISSING, cell, duration, label, plain
-
-if TYPE_CHECKING:
-    from journal.record import Record
+from journal.text import MISSING, plain
 
 NOT_REPORTED = "not reported"
 _BARS = "▁▂▃▄▅▆▇█"
@@ -68,68 +65,11 @@ def seed(script: Script) -> int | str:
     return reported if isinstance(reported, int) else NOT_REPORTED
 
 
-def outcome(record: Record) -> str:
-    """How it came out, in a few numbers of the last evaluation."""
-    parts = [] if record.status == "success" else [record.status]
-    row = record.row("model", record.table_split())
-    if row:
-        parts += [f"{label(m)} {value(row.metrics[m])} on {row.split}" for m in list(row.metrics)[:3]]
-    elif record.script and record.script.losses:
-        parts.append(f"loss {value(record.script.losses[-1])} after {record.script.last_step} steps")
-    return ", ".join(parts) or record.status
-
-
 def value(found: float | None) -> str:
     """A number of unknown unit: four significant digits."""
     if found is None:
         return MISSING
     return f"{found:,.0f}" if float(found).is_integer() and abs(found) >= 1000 else f"{found:.4g}"
-
-
-def fields(record: Record) -> dict[str, str]:
-    """The sixteen fields of a script's run."""
-    script = record.script
-    assert script is not None
-    facts, file = script.facts, script.file
-    answers = record.preflight.get("answers", {})
-    metric = answers.get("metric", {})
-    classes = _fact(facts, "class", "model_class") or str(answers.get("architecture", {}).get("model_class") or "")
-    return {
-        "Model name": _fact(facts, "name", "model_name", "model") or NOT_REPORTED,
-        "Architecture": classes or NOT_REPORTED,
-        "Dimensions": _fact(facts, "dimensions") or _named(facts, ("layers", "hidden", "heads", "vocabulary")),
-        "Key config": _fact(facts, "config")
-        or f"{content(file)}, {file.arguments} arguments, hash {file.argv_hash[:12]}",
-        "Params EXACT": _exact(facts.get("parameters")),
-        "Data + count": ", ".join(filter(None, (_fact(facts, "data"), _fact(facts, "count", "items")))) or NOT_REPORTED,
-        "Steps/Epochs": _steps(script),
-        "Batch/Seq": _named(facts, ("batch", "batch_size", "sequence", "sequence_length")),
-        "Seed": str(seed(script)),
-        "Metric": f"{metric.get('name') or NOT_REPORTED} on {metric.get('split') or NOT_REPORTED} "
-        f"({metric.get('unit') or NOT_REPORTED}), the script's own",
-        "Best": _best(record, answers.get("prediction", {})),
-        "Time": duration(float(record.result.get("seconds") or (record.last.elapsed if record.last else 0.0))),
-        "Hardware": str(record.provenance.get("hardware", {}).get("line") or "not measured"),
-        "Status": record.status or "running",
-        "Cost actual": _fact(facts, "cost") or f"{script.tokens or 'no'} tokens reported; energy not measured",
-        "Notes": _notes(record),
-    }
-
-
-def table(record: Record) -> list[str]:
-    """The evaluations the script reported and its loss, as blocks of Markdown."""
-    found = []
-    rows = [(s, row) for s in ("base", "model") if (row := record.row(s, record.table_split()) or record.row(s))]
-    if rows:
-        metrics = list(dict.fromkeys(name for _, row in rows for name in row.metrics))[:8]
-        head = " | ".join(cell(label(m), 40) for m in metrics)
-        lines = [f"| {rows[-1][1].split} | {head} |", "|---|" + "---:|" * len(metrics)]
-        lines += [f"| {s} | " + " | ".join(_cell(row, m) for m in metrics) + " |" for s, row in rows]
-        found.append("\n".join(lines))
-    if record.script and len(record.script.losses) > 1:
-        losses = record.script.losses
-        found.append(f"loss {value(losses[0])} {sparkline(losses)} {value(losses[-1])}, {len(losses)} steps reported")
-    return found
 
 
 def card(script: Script) -> dict[str, Any]:
@@ -138,7 +78,7 @@ def card(script: Script) -> dict[str, Any]:
     found = {
         "kind": "script",
         "preset": script.file.name,
-        "model": plain(_fact(script.facts, "name", "model_name", "class"), 80),
+        "model": plain(fact(script.facts, "name", "model_name", "class"), 80),
         "seed": reported if isinstance(reported, int) else None,
         "config_hash": script.file.config_hash,
         "family_hash": script.file.family_hash,
@@ -146,17 +86,6 @@ def card(script: Script) -> dict[str, Any]:
         "loss": round(script.losses[-1], 6) if script.losses else None,
     }
     return {name: held for name, held in found.items() if held not in (None, "")}
-
-
-def identity(record: Record) -> str:
-    """The line of an entry's fold that names the script."""
-    assert record.script is not None
-    file = record.script.file
-    where = plain(str(record.provenance.get("script") or file.script), 120)
-    return (
-        f"- script {cell(content(file, where), 160)}, config {file.config_hash[:12]}, "
-        f"family {file.family_hash[:12]}, preflight {str(record.preflight.get('seal', 'none'))[:12]}"
-    )
 
 
 def content(file: ScriptFile, where: str = "") -> str:
@@ -176,49 +105,6 @@ def sparkline(values: Sequence[float], width: int = _WIDTH) -> str:
     return "".join(_BARS[round((m - low) / (high - low) * top) if high > low else 0] for m in means)
 
 
-def _cell(row: Evaluated, metric: str) -> str:
-    return f"{value(row.metrics.get(metric))} {_span(row, metric)}".strip()
-
-
-def _span(row: Evaluated, metric: str) -> str:
-    low_high = row.ci.get(metric)
-    return f"[{value(low_high[0])}, {value(low_high[1])}]" if low_high else ""
-
-
-def _steps(script: Script) -> str:
-    if not script.steps:
-        return f"0 steps, epochs {NOT_REPORTED}"
-    epochs = f"{script.epochs:g} epochs" if script.epochs is not None else f"epochs {NOT_REPORTED}"
-    return f"{script.last_step} steps ({script.steps} reported), {epochs}"
-
-
-def _best(record: Record, prediction: Mapping[str, Any]) -> str:
-    metric = str(prediction.get("metric") or "")
-    rows = [e for e in record.evaluated if e.subject == "model" and metric in e.metrics]
-    if not rows:
-        return f"{metric or 'the metric'} {NOT_REPORTED}"
-    split = str(prediction.get("split") or rows[-1].split)
-    ours = [e for e in rows if e.split == split] or rows
-    pick = min if prediction.get("op") in ("<", "<=") else max
-    best = pick(ours, key=lambda e: e.metrics[metric])
-    return f"{label(metric)} {value(best.metrics[metric])} on {best.split}, best of {len(ours)} evaluations"
-
-
-def _notes(record: Record) -> str:
-    notes = ["a script: its numbers are its own report, nothing was measured here"]
-    notes += [record.reason] if record.reason else []
-    notes += ["dirty: the script differs from its commit, or has none"] if record.provenance.get("dirty") else []
-    notes += [record.damage] if record.damage else []
-    return "; ".join(notes)
-
-
-def _exact(count: object) -> str:
-    return str(count) if isinstance(count, int) and count > 0 else NOT_REPORTED
-
-
-def _fact(facts: Mapping[str, Any], *names: str) -> str:
+def fact(facts: Mapping[str, Any], *names: str) -> str:
+    """The first of these names that the script reported, as text; '' when it reported none."""
     return next((str(facts[name]) for name in names if str(facts.get(name, "")).strip()), "")
-
-
-def _named(facts: Mapping[str, Any], names: Iterable[str]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {facts[name]}" for name in names if name in facts) or NOT_REPORTED

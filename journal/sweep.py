@@ -1,16 +1,13 @@
-"""A sweep as its campaign's file holds it: what is searched, by what measure, how far it is; and its trials as a table of the entry."""
+"""A sweep as its campaign's file holds it: what is searched, by what measure, how far it is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from journal.text import MISSING, cell, label, number, quoted, stopped
-
-if TYPE_CHECKING:
-    from journal.campaign import Campaign
+from journal.text import label
 
 BEST = "best"
 """The arm of the best trial's settings on the seeds that no trial saw."""
@@ -77,23 +74,6 @@ def named(values: dict[str, Any]) -> str:
     """'lr 0.00152, tau 0.3'."""
     shown = (f"{v:.3g}" if isinstance(v, float) else str(v) for v in values.values())
     return ", ".join(f"{knob.partition('.')[2]} {text}" for knob, text in zip(values, shown, strict=True))
-
-
-def trials_table(campaign: Campaign) -> list[str]:
-    """Every trial in the order drawn, in Markdown; [] of a campaign that is no sweep."""
-    sweep = campaign.sweep
-    if sweep is None:
-        return []
-    rows = [f"| trial | settings | {label(sweep.metric)} on val | |", "|---:|---|---:|---|"]
-    best = sweep.best
-    for t in sweep.trials:
-        note = "best" if best is not None and t.number == best.number else t.said
-        shown = number(sweep.metric, t.value) if t.value is not None else MISSING
-        rows.append(f"| {t.number} | {cell(named(t.values), 120)} | {shown} | {cell(note, 160)} |")
-    waived = f" Begun without its baseline or ablation: {quoted(sweep.waived, 300)}" if sweep.waived else ""
-    ended = stopped(quoted(sweep.ended or "It has not ended", 300))
-    told = f"**Searched.** {quoted(sweep.asked(), 400)}. {ended}{waived}"
-    return [told, "\n".join(rows)]
 
 
 def spread_of(trials: Sequence[Trial]) -> tuple[float, float] | None:

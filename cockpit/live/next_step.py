@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
+from cockpit.live.glance import Overview, Step
 from engine.contract.errors import INTERRUPTED
 from journal.text import short
-
-if TYPE_CHECKING:
-    from cockpit.live.overview import Overview
-
-
-class Step(NamedTuple):
-    """`action` is one of cockpit.actions; `of` is the run or entry it is about; `command` says the same on the command line."""
-
-    text: str
-    action: str
-    of: str = ""
-    command: str = ""
 
 
 def next_step(seen: Overview) -> Step:

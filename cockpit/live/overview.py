@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cockpit.live.glance import EntryRow, Overview, RunRow
 from cockpit.live.live import Live, Pulse
-from cockpit.live.next_step import Step, next_step
+from cockpit.live.next_step import next_step
 from cockpit.runs import evidence, ticket
 from cockpit.runs.evidence import sealed
 from cockpit.runs.ticket import WAITING, waiting
@@ -24,78 +25,10 @@ from engine.contract.runfile import load_runfile
 from journal.index import rows
 from journal.query import Item, items, when
 from journal.review import states
-from journal.text import plain, short, unquoted
+from journal.text import plain, unquoted
 
 SETTLED = 5.0
 """Seconds between two looks at runs that have ended, and between two looks for runs that nobody closed."""
-
-
-class RunRow(NamedTuple):
-    """One run in a list. `status` is '' while it is live; rates are on the run's headline split, None where not measured."""
-
-    id: str
-    status: str
-    state: str  # a word: success, nan, running, paused, starting, queued
-    preset: str
-    trait_name: str
-    seed: int | None
-    question: str
-    smoke: bool
-    base: float | None
-    prompted: float | None
-    trait: float | None
-    tail_ppl: float | None
-    seconds: float | None
-    began: datetime | None  # local time
-    pulse: Pulse | None  # of a live run
-    place: int = 0  # of a queued one, from 1
-    method: str = ""  # how its vector was made; '' when its entry does not say
-
-    @property
-    def short(self) -> str:
-        return short(self.id)
-
-    @property
-    def live(self) -> bool:
-        return not self.status and self.state != WAITING
-
-    @property
-    def failed(self) -> bool:
-        return self.status not in ("", "success", "stopped")
-
-
-class EntryRow(NamedTuple):
-    """One journal entry in a list."""
-
-    key: str
-    when: str  # '2026-06-04 10:13', UTC, or a date
-    sign: str  # success or failed, '' while it is open
-    title: str
-    level: str
-    unreviewed: bool
-    smoke: bool
-
-    @property
-    def short(self) -> str:
-        return short(self.key)
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """One look at a project. `trouble` says what could not be read, '' when all could."""
-
-    runs: tuple[RunRow, ...] = ()
-    entries: tuple[EntryRow, ...] = ()
-    written: int = 0  # entries in the journal, without notes and smoke runs
-    to_review: int = 0
-    gate: str = ""  # the run that opened it
-    next: Step | None = None
-    trouble: str = ""
-    closed: tuple[str, ...] = ()  # runs that were found without a process, and closed
-
-    @property
-    def live(self) -> tuple[RunRow, ...]:
-        return tuple(run for run in self.runs if run.live)
 
 
 class _Ended(NamedTuple):

@@ -29,8 +29,8 @@ from journal.text import plain
 
 if TYPE_CHECKING:
     from cockpit.app import CockpitApp
+    from cockpit.live.glance import Overview
     from cockpit.live.machine import Machine
-    from cockpit.live.overview import Overview
 
 LOOK_SECONDS = 1.0
 NEWEST = 100
@@ -98,7 +98,8 @@ class Home(StartingScreen):
 
     def look(self) -> None:
         """Look at the project every second, and less often at the machine."""
-        from cockpit.live.overview import Overview, Watcher
+        from cockpit.live.glance import Overview
+        from cockpit.live.overview import Watcher
 
         watcher, last = Watcher(self._project), None
         machine_at, sampler, first = float("-inf"), None, True

@@ -16,7 +16,7 @@ from journal.text import short
 
 if TYPE_CHECKING:
     from cockpit.app import CockpitApp
-    from cockpit.live.overview import Overview
+    from cockpit.live.glance import Overview
 
 SMOKE_PRESET = "nano-care"
 

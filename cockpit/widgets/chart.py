@@ -13,7 +13,8 @@ from textual.reactive import reactive
 
 from cockpit.theme import ascii_only
 from cockpit.widgets.canvas import Frame
-from cockpit.widgets.draw import Drawing, Look, draw, regions_of
+from cockpit.widgets.draw import Drawing, draw, regions_of
+from cockpit.widgets.look import Look
 from cockpit.widgets.model import Model
 from cockpit.widgets.painted import Painted
 from cockpit.widgets.series import Floats

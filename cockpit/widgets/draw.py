@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cockpit.widgets import bar
 from cockpit.widgets.canvas import ASCII_MARKS, INK, MARKS, Canvas, Frame
 from cockpit.widgets.labels import draw_readout, draw_title, draw_x_labels
+from cockpit.widgets.look import Look
 from cockpit.widgets.model import Curve, Model
 from cockpit.widgets.scale import DOTS as ROWS
 from cockpit.widgets.scale import Scale, linear, logarithmic
@@ -21,19 +22,6 @@ from cockpit.widgets.xaxis import Region, Stretch, XAxis, lay
 NARROW = 44
 """Below this width values stand in the title, not beside the plot."""
 _MARK_EVERY = 12
-
-
-@dataclass(frozen=True)
-class Look:
-    """What the person chose: the axis, the part of it in view, log or linear, smoothed or not, the cursor, and where they look."""
-
-    axis: str = "step"
-    view: tuple[float, float] | None = None
-    log: bool = False
-    smooth: bool = False
-    cursor: float | None = None
-    focused: bool = False
-    ascii_only: bool = False
 
 
 @dataclass(frozen=True)

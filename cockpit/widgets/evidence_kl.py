@@ -11,9 +11,10 @@ from textual.content import Content
 from cockpit.preflight.measured import Measured
 from cockpit.theme import ascii_only
 from cockpit.widgets.canvas import Frame
-from cockpit.widgets.draw import Look, draw
+from cockpit.widgets.draw import draw
 from cockpit.widgets.kl import places, regions
 from cockpit.widgets.line import LABEL, STRONG, VALUE, heading, line
+from cockpit.widgets.look import Look
 from cockpit.widgets.model import Curve, Ink, Limit, Model, nats
 from cockpit.widgets.scale import DOTS, Scale
 from cockpit.widgets.series import from_columns

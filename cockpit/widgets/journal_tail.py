@@ -15,7 +15,7 @@ from cockpit.widgets.line import BRIGHT, LABEL, STRONG, VALUE, cut, heading, lin
 from cockpit.widgets.wrapping import wrap
 
 if TYPE_CHECKING:
-    from cockpit.live.overview import EntryRow, Overview
+    from cockpit.live.glance import EntryRow, Overview
 
 SIGN = {"success": ("✓", "$ok"), "failed": ("✗", "$bad"), "": ("·", LABEL)}
 LEVEL, LEVELLED, HIGH = 13, 60, 20

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from cockpit.widgets.canvas import ASCII_MARKS, MARKS, Canvas
+from cockpit.widgets.look import Look
 from cockpit.widgets.model import AXIS_UNITS, Curve, Limit, Model
 from cockpit.widgets.scale import tick_text
 from cockpit.widgets.xaxis import DOTS, Stretch, XAxis
 from journal.text import MISSING, duration, plain
-
-if TYPE_CHECKING:
-    from cockpit.widgets.draw import Look
 
 
 def draw_title(canvas: Canvas, model: Model, look: Look, *, beside: bool) -> None:

@@ -15,9 +15,9 @@ from cockpit.widgets.line import BRIGHT, LABEL, RULE, STRONG, VALUE, cut, headin
 from journal.text import duration, number
 
 if TYPE_CHECKING:
+    from cockpit.live.glance import RunRow
     from cockpit.live.live import Curve as Points
     from cockpit.live.live import Pulse
-    from cockpit.live.overview import RunRow
     from cockpit.widgets.model import Model
     from cockpit.widgets.series import Series
     from cockpit.widgets.xaxis import Region

@@ -15,7 +15,7 @@ from cockpit.widgets.line import LABEL, STRONG, VALUE, cut, line, margin, spread
 from journal.text import plain
 
 if TYPE_CHECKING:
-    from cockpit.live.next_step import Step
+    from cockpit.live.glance import Step
 
 
 class NextStep(Widget):

@@ -16,7 +16,7 @@ from cockpit.widgets.line import BRIGHT, LABEL, RULE, STRONG, VALUE, again, head
 from journal.text import duration, number
 
 if TYPE_CHECKING:
-    from cockpit.live.overview import Overview, RunRow
+    from cockpit.live.glance import Overview, RunRow
 
 STATE, RUN, PRESET, SEED, TRACK, TRAIT, TAIL, TIME, WHEN = 11, 7, 16, 6, 15, 5, 10, 9, 7
 """Widths of the columns in cells; the question has what is left."""

@@ -12,7 +12,8 @@ from textual.containers import Grid
 
 from cockpit.theme import register
 from cockpit.widgets.chart import Chart
-from cockpit.widgets.draw import Look, draw
+from cockpit.widgets.draw import draw
+from cockpit.widgets.look import Look
 from cockpit.widgets.model import KL_INK, Curve, Ink, Limit, Model
 from cockpit.widgets.series import Series
 from cockpit.widgets.xaxis import Region

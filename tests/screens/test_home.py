@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cockpit.app import CockpitApp
+from cockpit.live.glance import Overview
 from cockpit.live.next_step import next_step
-from cockpit.live.overview import Overview, Watcher
+from cockpit.live.overview import Watcher
 from cockpit.screens.home import MachineSeen, ProjectSeen, Resumed, SmokeRefused
 from cockpit.screens.home_places import places
 from cockpit.widgets.journal_tail import JournalTail

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cockpit.widgets.draw import Drawing, Look, draw
+from cockpit.widgets.draw import Drawing, draw
+from cockpit.widgets.look import Look
 from cockpit.widgets.model import FIRED_INK, KL_INK, Curve, Ink, Limit, Model, Predicted, SeedBand, percent
 from cockpit.widgets.series import Series, from_columns
 from cockpit.widgets.xaxis import Region, lay
