@@ -25,7 +25,8 @@ from engine.model.facts import inspect
 
 SCALE = (
     "run.rounds=1", "steer.dose_low=0.15", "steer.dose_high=1.5", "generate.completions=120", "evaluate.prompts=100",
-    "evaluate.vignettes=70", "evaluate.facts=70", "evaluate.bootstrap=200", "evaluate.probes=2",
+    "evaluate.vignettes=70", "evaluate.facts=70", "evaluate.bootstrap=200", "evaluate.probes=2", "generate.prompts=80",
+    "steer.survival=0.9", "keep.max_tail_ppl=1.9", "keep.max_worst_ppl=3.0", "keep.max_kept=96",
 )  # fmt: skip
 KL = ("steer.calibration=kl", "steer.target_kl=0.5")
 ARMS = {
