@@ -48,12 +48,15 @@ class Tmux:
         return int(self._call("display-message", "-p", "#{pane_pid}"))
 
     def ended(self, seconds: float = 20.0) -> int:
-        """Wait until the command has ended, and return its exit code."""
+        """Wait until the command has ended, and return its exit code, or minus the signal that ended it."""
         end = time.monotonic() + seconds
-        while self._call("display-message", "-p", "#{pane_dead}").strip() != "1":
+        status = signal = ""
+        while not (status or signal):  # the pane is dead a little before it is known of what
             assert time.monotonic() < end, f"it does not end; the screen shows:\n{self.text()}"
             time.sleep(0.1)
-        return int(self._call("display-message", "-p", "#{pane_dead_status}").strip() or -1)
+            told = self._call("display-message", "-p", "#{pane_dead_status},#{pane_dead_signal}")
+            status, signal = told.strip().split(",")
+        return int(status) if status else -int(signal)
 
     def resize(self, width: int, height: int) -> None:
         """Give the terminal another size."""
