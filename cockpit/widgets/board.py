@@ -137,15 +137,14 @@ class _Placed(Layout):
     name = "board"
 
     def arrange(self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True) -> ArrangeResult:
-        """Children by their id; one that has no place is not shown."""
+        """Children by their id; one that has no place is not shown, and tab passes it by."""
         assert isinstance(parent, Board)
         regions = parent.regions(size)
         nothing = Spacing(0, 0, 0, 0)
-        return [
-            WidgetPlacement(regions[child.id], Offset(0, 0), nothing, child)
-            for child in children
-            if child.id in regions and regions[child.id].size.area
-        ]
+        placed = [child for child in children if child.id in regions and regions[child.id].size.area]
+        for child in children:
+            child.can_focus = type(child).can_focus and child in placed
+        return [WidgetPlacement(regions[child.id or ""], Offset(0, 0), nothing, child) for child in placed]
 
 
 class Board(Widget):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from textual.widget import Widget
 
 from cockpit.app import CockpitApp
 from cockpit.live.texts import Text
@@ -16,6 +17,7 @@ from cockpit.screens.completions import Completions, PageRead
 from cockpit.screens.config import ConfigScreen
 from cockpit.screens.log import Log
 from cockpit.screens.monitor import Monitor
+from cockpit.widgets.chart import Chart
 from cockpit.widgets.completions import line
 from cockpit.widgets.log import LogPane
 from engine.contract import events as e
@@ -157,6 +159,28 @@ def test_g_shows_the_runs_own_config_and_what_differs(finished: RunDir, drive: D
         await stage.shows("run.seed")
 
     drive(CockpitApp(finished.path.parent.parent, run=finished.id), script)
+
+
+@pytest.mark.parametrize("size", [(120, 40), (200, 60)], ids=["120x40", "200x60"])
+def test_tab_stops_at_no_chart_that_has_no_place_and_y_reads_a_line_on_a_log_scale(
+    size: tuple[int, int], finished: RunDir, drive: Drive
+) -> None:
+    async def script(stage: Stage) -> None:
+        await read(stage)
+        kl = stage.app.focused
+        assert isinstance(kl, Chart)
+        assert kl.id == "kl"
+        await stage.press("y")
+        assert kl.log_scale
+        stops: list[Widget] = []
+        while not stops or stops[-1] is not kl:
+            await stage.press("tab")
+            assert stage.app.focused is not None
+            stops.append(stage.app.focused)
+            assert stops[-1].size.area > 0, stops[-1]
+        assert len(stops) == (3 if size == (120, 40) else 6)
+
+    drive(CockpitApp(finished.path.parent.parent, run=finished.id), script, size=size)
 
 
 @given(st.none() | st.floats(1, 1e12), st.sampled_from([10, 12]), st.integers(78, 120))
