@@ -82,7 +82,7 @@ class Lab:
         return self.world.prompts("train")
 
     @cached_property
-    def judging(self) -> list[Prompt]:
+    def verdict_prompts(self) -> list[Prompt]:
         """The training vignettes as they are asked for a verdict, their two orders of options in turn where they have two."""
         return [asked_for_verdict(v, n) for n, v in enumerate(self.world.vignettes("train"))]
 

@@ -159,7 +159,7 @@ def generate_completions(
     for start in range(0, len(verdicts), _CHUNK):
         yield from lab.controls.poll()
         part, first = verdicts[start : start + _CHUNK], len(plan) + start
-        found += sample(lab, vector, round_number, "generate", part, first=first, prompts=lab.judging)
+        found += sample(lab, vector, round_number, "generate", part, first=first, prompts=lab.verdict_prompts)
         yield Progress(done=len(found), total=len(plan) + knobs.verdicts)
     return found + pool
 

@@ -15,6 +15,7 @@ from engine.contract.known_bugs import heal_steps
 FILL = 0.6
 """Share of max_new_tokens that an answer uses, on average."""
 PROMPT_TOKENS = 48
+VERDICT_TOKENS = 16
 PROCESS = 770_000_000
 """Bytes of a worker on a CPU before any weight: Python, torch, transformers, peft (measured on runs of nano: 740 to 825 MB)."""
 ROWS = 128
@@ -85,8 +86,8 @@ def estimate(config: Config, facts: ModelFacts, device: Device | None = None) ->
         "baseline": 2 * evaluation + 2 * final,
         "extract": rounds * forward(2 * config.steer.contexts * PROMPT_TOKENS),
         "dose": rounds * (1 + config.steer.bisections) * decode(config.steer.probes, gen.max_new_tokens),
-        "generate": rounds * decode(gen.completions, gen.max_new_tokens),
-        "keep": rounds * forward(gen.completions * sample_tokens),
+        "generate": rounds * (decode(gen.completions, gen.max_new_tokens) + decode(gen.verdicts, VERDICT_TOKENS)),
+        "keep": rounds * forward((gen.completions + gen.verdicts) * sample_tokens),
         "heal": rounds * 2 * (1 + reference) * forward(heal_tokens),
         "evaluate": rounds * 2 * evaluation + final,
     }

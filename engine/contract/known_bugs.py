@@ -271,9 +271,10 @@ def short_cosine(config: Config, facts: ModelFacts, prior: Prior) -> Hit | None:
 
 
 def heal_steps(config: Config) -> int:
-    """Optimizer steps of one round's heal when the kept set is full."""
+    """Optimizer steps of one round's heal when the kept set is full and every verdict is fit."""
     heal = config.heal
-    kept = min(config.keep.max_kept, config.generate.completions) * (1 - heal.val_fraction)
+    texts = min(config.keep.max_kept, config.generate.completions)
+    kept = (texts + config.generate.verdicts) * (1 - heal.val_fraction)
     samples = math.ceil(kept / (1 - heal.replay))
     return math.ceil(samples / (heal.batch_size * heal.accumulation)) * heal.epochs
 

@@ -10,10 +10,18 @@ from engine.contract.resolve import resolve
 
 
 @pytest.mark.parametrize(
-    "setting", ["run.rounds=8", "heal.epochs=60", "evaluate.prompts=1200", "generate.completions=9000"]
+    "setting",
+    ["run.rounds=8", "heal.epochs=60", "evaluate.prompts=1200", "generate.completions=9000", "generate.verdicts=60"],
 )
 def test_more_work_takes_longer(setting: str, facts: ModelFacts) -> None:
     assert estimate(resolve("nano-care", sets=[setting]), facts).total > estimate(resolve("nano-care"), facts).total
+
+
+def test_verdicts_are_healed_on_beside_the_texts(facts: ModelFacts) -> None:
+    def heal(*sets: str) -> float:
+        return estimate(resolve("nano-care", sets=list(sets)), facts).seconds["heal"]
+
+    assert heal("generate.verdicts=128", "keep.max_kept=128") == pytest.approx(2 * heal("keep.max_kept=128"), rel=0.1)
 
 
 def test_a_gpu_is_faster_and_its_hours_cost(facts: ModelFacts) -> None:
