@@ -94,14 +94,14 @@ def estimate(config: Config, facts: ModelFacts, device: Device | None = None) ->
     return Estimate(
         device=device.name,
         seconds=seconds,
-        memory=_memory(config, facts, on_cpu=not device.memory or device.name == CPU.name),
+        memory=_memory(config, facts, device, on_cpu=not device.memory or device.name == CPU.name),
         price=sum(seconds.values()) / 3600 * device.price,
     )
 
 
-def _memory(config: Config, facts: ModelFacts, *, on_cpu: bool) -> dict[str, int]:
-    """Peak bytes by stage: weights and adapters, and a heal step's activations, one block's where nothing is trained, or the cache of a
-    generation, each with its logits."""
+def _memory(config: Config, facts: ModelFacts, device: Device, *, on_cpu: bool) -> dict[str, int]:
+    """Peak bytes by stage: weights and adapters, and a heal step's activations (of one block and what enters each, where they are computed
+    again), one block's where nothing is trained, or the cache of a generation, each with its logits."""
     width, ev = 4 if on_cpu else 2, config.evaluate
     block = facts.hidden * 34 * width
 
@@ -112,7 +112,8 @@ def _memory(config: Config, facts: ModelFacts, *, on_cpu: bool) -> dict[str, int
 
     sample = PROMPT_TOKENS + config.generate.max_new_tokens
     micro = config.heal.batch_size * sample
-    healing = micro * facts.layers * block + 2 * 4 * facts.vocabulary * min(micro, 256)
+    adapted = facts.layers - int(config.heal.layer_from * facts.layers)
+    healing, recomputing = micro * adapted * block, micro * (block + adapted * facts.hidden * width)
     reading = ROWS * sample * block + 2 * 4 * facts.vocabulary * 256
     generating = decoding(config.generate.batch_size, PROMPT_TOKENS, config.generate.max_new_tokens)
     measuring = decoding(ev.batch_size, PROMPT_TOKENS, max(ev.max_new_tokens, ev.thinking_tokens))
@@ -123,8 +124,11 @@ def _memory(config: Config, facts: ModelFacts, *, on_cpu: bool) -> dict[str, int
         "dose": generating,
         "generate": generating,
         "keep": reading,
-        "heal": healing + facts.adapter_parameters * 12,
+        "heal": facts.adapter_parameters * 12 + 2 * 4 * facts.vocabulary * min(micro, 256),
         "evaluate": measuring,
     }
     resting = facts.weight_bytes + history + (PROCESS if on_cpu else 0)
+    asked, room = config.heal.gradient_checkpointing, device.memory - resting - extra["heal"]
+    again = asked == "on" or (asked == "auto" and device.memory > 0 and healing > room // 2)
+    extra["heal"] += recomputing if again else healing
     return {stage: int(resting + more) for stage, more in extra.items()}

@@ -37,7 +37,7 @@ class Reference:
 def reference(source: Source) -> Reference:
     """Load the base as the run did, put the round's student on it, and keep its logits."""
     loaded = load(source.run.config.model)
-    student = Student(loaded, source.run.config.heal)
+    student = Student(loaded, source.run.config.heal, factored=True)
     student.load_history(source.student, source.round)
     prompts = fixed_prompts(source, loaded)
     with student.gates(history=1.0, current=0.0):

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
-from engine.model.adapter import Student
-from engine.model.forward import Row, auto_batch, by_length, completion_positions, hidden, pad
+from engine.heal.trunk import Trunk
+from engine.model.forward import auto_batch
 
 
 @torch.no_grad()
-def cache(student: Student, rows: Sequence[Row], reference: str) -> list[Tensor]:
-    """Per row, hidden states [completion, d] under the base or under the previous student (`prev`)."""
+def cache(trunk: Trunk, reference: str) -> list[Tensor]:
+    """Per row of the trunk, hidden states [completion, d] under the base or under the previous student (`prev`)."""
+    student = trunk.student
     gates = student.base() if reference == "base" else student.gates(history=1.0, current=0.0)
-    found: list[Tensor] = [torch.empty(0)] * len(rows)
-    loaded = student.loaded
+    found: list[Tensor] = [torch.empty(0)] * len(trunk.rows)
     with gates:
-        for chunk in by_length([len(r.prompt) + len(r.completion) for r in rows], auto_batch(loaded)):
-            part = [rows[i] for i in chunk]
-            batch = pad([r.prompt + r.completion for r in part], loaded.chat.pad, loaded.device, left=False)
-            where, _ = completion_positions(part, batch.ids.shape[1], loaded.device)
-            h = hidden(loaded.model, batch).flatten(0, 1)[where]
-            for i, states in zip(chunk, h.split([len(r.completion) for r in part]), strict=True):
+        for chunk in trunk.by_length(auto_batch(student.loaded)):
+            h, _, lengths = trunk(chunk)
+            for i, states in zip(chunk, h.split(lengths), strict=True):
                 found[i] = states.clone()
     return found

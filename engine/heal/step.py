@@ -10,10 +10,9 @@ from torch import Tensor, nn
 
 from engine.contract.config import Config
 from engine.heal.barrier import AGGREGATES
-from engine.heal.data import HealSet
 from engine.heal.head import HeadOut, head
-from engine.model.adapter import Student
-from engine.model.forward import by_length, completion_positions, hidden, pad
+from engine.heal.trunk import Trunk
+from engine.model.forward import Row, by_length
 
 
 class Live:
@@ -25,8 +24,7 @@ class Live:
 
 
 def backward(
-    student: Student,
-    data: HealSet,
+    trunk: Trunk,
     group: Sequence[list[int]],
     reference: Sequence[Tensor],
     pristine: Sequence[Tensor],
@@ -37,18 +35,14 @@ def backward(
 
     A batch goes through in two passes, its longer rows and its shorter ones: a quarter of it would else be padding. Under an fp16 base
     the gradient goes through the blocks as that of the sum over tokens, see `fp16_scale`."""
-    loaded = student.loaded
-    every = [data.train[i] for batch in group for i in batch]
+    student, loaded = trunk.student, trunk.student.loaded
+    every = [trunk.rows[i] for batch in group for i in batch]
     tokens, samples = sum(len(r.completion) for r in every), len(every)
     scale = fp16_scale(tokens) if loaded.dtype == torch.float16 else 1.0
     outs, lengths = [], []
     with student.gates(history=1.0, current=1.0):
-        for indices in (half for batch in group for half in _halves(batch, data)):
-            part = [data.train[i] for i in indices]
-            batch = pad([r.prompt + r.completion for r in part], loaded.chat.pad, loaded.device, left=False)
-            where, targets = completion_positions(part, batch.ids.shape[1], loaded.device)
-            h = hidden(loaded.model, batch).flatten(0, 1)[where]
-            own = [len(r.completion) for r in part]
+        for indices in (half for batch in group for half in _halves(batch, trunk.rows)):
+            h, targets, own = trunk(indices)
             ref = torch.cat([reference[i] for i in indices])
             base = ref if pristine is reference else torch.cat([pristine[i] for i in indices])
             out = head(
@@ -73,8 +67,8 @@ def fp16_scale(tokens: int) -> float:
     return float(2.0 ** math.ceil(math.log2(max(1, tokens))))
 
 
-def _halves(batch: list[int], data: HealSet) -> Iterator[list[int]]:
-    lengths = [len(data.train[i].prompt) + len(data.train[i].completion) for i in batch]
+def _halves(batch: list[int], rows: Sequence[Row]) -> Iterator[list[int]]:
+    lengths = [len(rows[i].prompt) + len(rows[i].completion) for i in batch]
     for half in by_length(lengths, -(-len(batch) // 2)):
         yield [batch[i] for i in half]
 

@@ -28,6 +28,7 @@ from engine.heal.guards import Finetune, Trip, check_finite, check_validation
 from engine.heal.reference import cache
 from engine.heal.schedule import learning_rate
 from engine.heal.step import Live, apply, backward, kl_fields
+from engine.heal.trunk import Trunk
 from engine.model.adapter import Student
 from engine.model.forward import Row, score
 
@@ -59,9 +60,10 @@ class Fit:
         knobs = config.heal
         self._student, self._data, self._config, self._live = student, data, config, live
         self._poll, self._probe, self._asked = poll, probe, asked
-        self._reference = cache(student, data.train, knobs.reference)
+        self._trunk = Trunk(student, data.train)
+        self._reference = cache(self._trunk, knobs.reference)
         same = knobs.reference == "base" or not student.folded
-        self._pristine = self._reference if same else cache(student, data.train, "base")
+        self._pristine = self._reference if same else cache(self._trunk, "base")
         self._parameters = student.begin_round(init_seed)
         self._optimizer = torch.optim.AdamW(
             self._parameters, lr=knobs.lr, betas=(0.9, knobs.beta2), weight_decay=knobs.weight_decay
@@ -106,7 +108,7 @@ class Fit:
         knobs, live = self._config.heal, self._live
         rate = learning_rate(knobs, at.step, self._steps)
         outs, lengths = backward(
-            self._student, self._data, group, self._reference, self._pristine, self._config, live
+            self._trunk, group, self._reference, self._pristine, self._config, live
         )  # fmt: skip
         tokens = sum(lengths)
         d = torch.cat([o.d[knobs.aggregate] for o in outs])

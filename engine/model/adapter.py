@@ -3,8 +3,8 @@
     y = W x + c_history (B_h A_h) x + c_round (alpha / r) B A x
 
 Built on PEFT. Folding a round writes both factors side by side into a *new* adapter in fp32 and deletes the old one: PEFT ignores
-an adapter name that exists already, and its own add_weighted_adapter fills in the base's dtype. Gates at 0 skip the adapters, which
-is bit-equal to the base."""
+an adapter name that exists already, and its own add_weighted_adapter fills in the base's dtype. On a small fp32 base the folded history
+is computed as one matrix with W (dense.py). Gates at 0 skip the adapters, which is bit-equal to the base."""
 
 from __future__ import annotations
 
@@ -20,22 +20,31 @@ from torch import Tensor, nn
 from engine.contract.config import Heal
 from engine.contract.errors import BadInput, CockpitError
 from engine.contract.files import read_json, write_json
+from engine.model.dense import DenseHistory, holds_dense
 from engine.model.load import Loaded
 
 ROUND = "round"
 
 
 class Student:
-    """Base, history and current round behind two gates. `history` is the PEFT name of the folded history, '' before any round."""
+    """Base, history and current round behind two gates. `history` is the PEFT name of the folded history, '' before any round.
+    `factored` keeps the history in its factors on any base, which is bit-equal to plain PEFT."""
 
-    def __init__(self, loaded: Loaded, heal: Heal) -> None:
+    def __init__(self, loaded: Loaded, heal: Heal, *, factored: bool = False) -> None:
         self.loaded = loaded
         self.heal = heal
+        self._factored = factored
+        self._dense: DenseHistory | None = None
         self.history = ""
         self.folded = 0
         self._targets = adapter_targets(loaded, heal.layer_from)
         self._peft: PeftModel | None = None
         self._gates = (1.0, 0.0)
+
+    @property
+    def first_block(self) -> int:
+        """Index of the first adapted block; those below it are the base's under every student."""
+        return first_adapted(self.loaded, self.heal.layer_from)
 
     @property
     def layers(self) -> list[LoraLayer]:
@@ -112,8 +121,9 @@ class Student:
             total = sum((f[1] @ f[0] for f in factors[1:]), start=factors[0][1] @ factors[0][0])
             error = torch.linalg.norm(b.weight.data @ a.weight.data - total) / torch.linalg.norm(total).clamp(min=1e-30)
             worst = max(worst, float(error))
-        self.history, self.folded = name, self.folded + 1
-        self._apply(1.0, 0.0)
+        self._take(name, self.folded + 1)
+        for layer in self.layers:
+            layer.set_adapter(name, inference_mode=True)  # or PEFT warns that it has to choose another
         for part in parts:
             peft.delete_adapter(part)
         for layer in self.layers:
@@ -144,12 +154,24 @@ class Student:
             self._peft = PeftModel.from_pretrained(self.loaded.model, str(folder), adapter_name=name)
         else:
             self._peft.load_adapter(str(folder), adapter_name=name)
+        self._take(name, rounds)
+
+    def _take(self, name: str, rounds: int) -> None:
+        """Make an adapter the history, its gate open and the round's shut."""
+        if self._dense is not None:
+            self._dense.use(student=False)
+        self._dense = None
+        if not self._factored and holds_dense(self.layers):
+            self._dense = DenseHistory(self.layers, [_factors(layer, name) for layer in self.layers])
         self.history, self.folded = name, rounds
         self._apply(1.0, 0.0)
 
     def _apply(self, history: float, current: float) -> None:
         self._gates = (history, current)
         scales = {self.history: history, ROUND: current}
+        if self._dense is not None:
+            self._dense.use(student=history == 1.0)
+            scales[self.history] = 0.0 if history == 1.0 else history
         active = [n for n in (self.history, ROUND) if n and scales[n] != 0.0]
         for layer in self.layers:
             present = [n for n in active if n in layer.lora_A]
@@ -172,10 +194,15 @@ class Student:
         return self._peft
 
 
+def first_adapted(loaded: Loaded, layer_from: float) -> int:
+    """Index of the decoder block at `layer_from` of the depth."""
+    return int(layer_from * len(loaded.layers))
+
+
 def adapter_targets(loaded: Loaded, layer_from: float) -> list[str]:
     """Full names of every linear layer inside the decoder blocks from `layer_from` of the depth on, found by structure."""
     blocks = list(loaded.layers)
-    wanted = {id(m) for block in blocks[int(layer_from * len(blocks)) :] for m in block.modules()}
+    wanted = {id(m) for block in blocks[first_adapted(loaded, layer_from) :] for m in block.modules()}
     names = [n for n, m in loaded.model.named_modules() if id(m) in wanted and isinstance(m, nn.Linear)]
     if not names:
         raise BadInput(

@@ -72,7 +72,8 @@ def _repeat(specimen: Specimen) -> Steps:
     optimizer = torch.optim.AdamW(
         specimen.parameters, lr=knobs.lr, betas=(0.9, knobs.beta2), weight_decay=knobs.weight_decay
     )
-    weights = {path: _weight_norm(layer) for path, layer in _layers(specimen).items()}
+    with specimen.student.base():
+        weights = {path: _weight_norm(layer) for path, layer in _layers(specimen).items()}
     names, found = specimen.names(), Steps()  # after the norms: reading a 4-bit weight on a CPU wraps it anew
     everywhere = [(names[id(p)], p) for p in specimen.student.loaded.model.parameters()]
     own = {id(p) for p in specimen.parameters}

@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, Gemma3TextConfig
 from engine.contract.config import Heal
 from engine.contract.config import Model as ModelConfig
 from engine.heal.reference import cache
+from engine.heal.trunk import Trunk
 from engine.model.adapter import Student
 from engine.model.chat import Chat
 from engine.model.forward import Row, completion_positions, pad
@@ -142,7 +143,7 @@ def prepare(loaded: Loaded, size: Size) -> Step:
         for _ in range(size.rows)
     ]
     student = Student(loaded, Heal())
-    reference = torch.cat(cache(student, rows, "base"))
+    reference = torch.cat(cache(Trunk(student, rows), "base"))
     for p in student.begin_round(0):
         p.data += (0.01 * torch.randn(p.shape, generator=g)).to(p.device)
     batch = pad([r.prompt + r.completion for r in rows], loaded.chat.pad, loaded.device, left=False)

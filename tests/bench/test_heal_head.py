@@ -24,6 +24,7 @@ from engine.contract.config import Heal, Model
 from engine.heal.barrier import aggregate, barrier
 from engine.heal.head import HeadOut, head
 from engine.heal.reference import cache
+from engine.heal.trunk import Trunk
 from engine.machine import PeakMemory
 from engine.model.adapter import Student
 from engine.model.forward import Batch, Row, completion_positions, hidden, pad
@@ -65,7 +66,7 @@ def prepare(vocabulary: int, rows: int) -> Step:
         size = 24 + 9 * (i % 4), 26 + 7 * (i % 3)
         prompt, completion = (torch.randint(0, min(vocabulary, 900), (n,), generator=g).tolist() for n in size)
         data.append(Row(prompt, completion))
-    reference = torch.cat(cache(student, data, "base"))
+    reference = torch.cat(cache(Trunk(student, data), "base"))
     for p in student.begin_round(0):
         p.data += 0.03 * torch.randn(p.shape, generator=g)
     batch = pad([r.prompt + r.completion for r in data], nano.chat.pad, nano.device, left=False)

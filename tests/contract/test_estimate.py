@@ -60,3 +60,16 @@ def test_every_stage_has_its_time_peak_and_price(facts: ModelFacts) -> None:
 def test_a_setting_moves_the_peaks_of_its_own_stages(setting: str, stages: set[str], facts: ModelFacts) -> None:
     before, after = (estimate(resolve("gemma-3-4b-qlora", sets=s), facts, GPU_24GB).memory for s in ([], [setting]))
     assert {stage for stage in before if after[stage] > before[stage]} == stages
+
+
+def test_activations_computed_again_lower_the_heals_peak_and_auto_does_so_where_memory_is_short(
+    facts: ModelFacts,
+) -> None:
+    def heal(how: str, gigabytes: float, *sets: str) -> int:
+        card = Device(name="card", flops=4e13, bandwidth=6e11, memory=int(gigabytes * 1e9))
+        chosen = [f"heal.gradient_checkpointing={how}", *sets]
+        return estimate(resolve("gemma-3-4b-qlora", sets=chosen), facts, card).memory["heal"]
+
+    assert heal("on", 24) < heal("off", 24) == heal("auto", 1000)
+    assert heal("auto", 0.01) == heal("on", 0.01)
+    assert heal("off", 24, "heal.layer_from=0.5") < heal("off", 24)

@@ -8,7 +8,9 @@ import torch
 from peft import PeftModel
 from torch import Tensor
 
+from engine.contract.config import Heal
 from engine.model.adapter import ROUND, Student
+from engine.model.dense import holds_dense
 from engine.model.forward import hidden, pad
 from engine.model.load import Loaded, load
 
@@ -102,12 +104,60 @@ def test_a_plain_peft_reload_gives_equal_logits(student: Student, tmp_path: Path
         train_a_little(student, seed)
         student.fold()
     student.save(tmp_path / "student", student.history)
-    expected = logits(student.loaded)
     kind = _kind(student)
+    factored = Student(load(BASES[kind]), student.heal, factored=True)
+    factored.load_history(tmp_path / "student", 2)
     fresh = load(BASES[kind])
     PeftModel.from_pretrained(fresh.model, str(tmp_path / "student"))
-    assert torch.equal(logits(fresh), expected)
+    assert torch.equal(logits(fresh), logits(factored.loaded))
+    if kind == "fp32":
+        torch.testing.assert_close(logits(fresh), logits(student.loaded), rtol=1e-5, atol=1e-5)
+    else:
+        assert torch.equal(logits(fresh), logits(student.loaded))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["student"]
+
+
+def test_a_history_written_into_the_weights_computes_and_trains_as_its_factors_do(tmp_path: Path) -> None:
+    """Requirement W4 with the saving on: the same logits, gradients and base, and no call of the history's factors."""
+    dense = Student(load(BASES["fp32"]), Heal(rank=4, alpha=8.0))
+    for seed in (1, 2):
+        train_a_little(dense, seed)
+        dense.fold()
+    dense.save(tmp_path / "student", dense.history)
+    factored = Student(load(BASES["fp32"]), Heal(rank=4, alpha=8.0), factored=True)
+    factored.load_history(tmp_path / "student", 2)
+    assert all(dense.history not in layer.active_adapters or layer.disable_adapters for layer in dense.layers)
+    assert all(factored.history in layer.active_adapters and not layer.disable_adapters for layer in factored.layers)
+    found = []
+    for student in (dense, factored):
+        parameters = student.begin_round(3)
+        for n, p in enumerate(parameters):
+            with torch.no_grad(), torch.random.fork_rng():
+                torch.manual_seed(n)
+                p.normal_(std=0.05)
+        loaded = student.loaded
+        batch = pad([loaded.chat.prompt("What do you do?")], loaded.chat.pad, loaded.device, left=False)
+        hidden(loaded.model, batch).float()[..., 0].sum().backward()
+        with student.gates(history=0.0, current=1.0):
+            current = logits(loaded)
+        with student.base():
+            base = logits(loaded)
+        found.append((logits(loaded), current, base, [p.grad for p in parameters]))
+    (both, current, base, gradients), (both_f, current_f, base_f, gradients_f) = found
+    assert torch.equal(base, base_f)
+    assert torch.equal(current, current_f)
+    assert not torch.equal(both, current)
+    torch.testing.assert_close(both, both_f, rtol=1e-5, atol=1e-5)
+    for mine, theirs in zip(gradients, gradients_f, strict=True):
+        assert mine is not None
+        assert theirs is not None
+        assert float((mine - theirs).norm() / theirs.norm()) < 1e-5
+
+
+def test_the_history_is_written_in_only_where_nothing_is_rounded_away(student: Student) -> None:
+    train_a_little(student, 1)
+    student.fold()
+    assert holds_dense(student.layers) == (_kind(student) == "fp32")
 
 
 def test_a_saved_history_is_taken_up_by_another_student(student: Student, tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from engine.contract.config import Config, Heal, Model
 from engine.contract.errors import BadInput
 from engine.contract.events import HealStep, RoundBaked, RunFinished
 from engine.heal import step
-from engine.heal.data import HealSet
 from engine.heal.reference import cache
 from engine.heal.step import Live, backward, fp16_scale
+from engine.heal.trunk import Trunk
 from engine.model import load as loading
 from engine.model.adapter import Student
 from engine.model.forward import Row
@@ -41,9 +41,10 @@ def gradient(loaded: Loaded) -> Tensor:
     with torch.no_grad():
         for p in parameters:
             p += 0.02 * torch.randn(p.shape, generator=generator)
-    reference, group = cache(student, list(rows), "base"), [list(range(i, i + 8)) for i in range(0, ROWS, 8)]
+    trunk = Trunk(student, rows)
+    reference, group = cache(trunk, "base"), [list(range(i, i + 8)) for i in range(0, ROWS, 8)]
     assert [id(p) for p in student.trainable] == [id(p) for p in parameters]
-    backward(student, HealSet(rows, rows[:2], 0), group, reference, reference, Config(), Live(0.5, 0.3))
+    backward(trunk, group, reference, reference, Config(), Live(0.5, 0.3))
     assert all(p.dtype == p.grad.dtype == torch.float32 for p in parameters if p.grad is not None)
     return torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from engine.contract.config import Heal, Model
 from engine.heal.head import head
 from engine.heal.reference import cache
+from engine.heal.trunk import Trunk
 from engine.model.adapter import Student
 from engine.model.forward import Row, by_length, completion_positions, hidden, pad
 from engine.model.load import load
@@ -42,7 +43,7 @@ def gradient(student: Student, rows: Sequence[Row], passes: Sequence[Sequence[in
     parameters = [p for p in loaded.model.parameters() if p.requires_grad]
     for p in parameters:
         p.grad = None
-    reference = cache(student, rows, "base")
+    reference = cache(Trunk(student, rows), "base")
     tokens = sum(len(r.completion) for r in rows)
     for chosen in passes:
         part = [rows[i] for i in chosen]
