@@ -32,11 +32,17 @@ run *ARGS: _environment
 cockpit *ARGS: _environment
     @"{{ venv }}/bin/cockpit" "$@"
 
-# Every check, then every test but e2e and bench; arguments go to pytest
+# Every check, then every test that takes no seconds; arguments go to pytest
 [group('test')]
 [no-exit-message]
 test *ARGS: _environment _lint
     @"{{ python }}" -m pytest -n 2 --dist loadscope "$@"
+
+# The same with the slow ones: whole loops, kills and resumes, every family of model
+[group('test')]
+[no-exit-message]
+test-all *ARGS: _environment _lint
+    @"{{ python }}" -m pytest -n 2 --dist loadscope -m "not e2e and not bench" "$@"
 
 # Lint, format, types, who may import whom, what may load torch
 [group('test')]

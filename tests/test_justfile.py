@@ -109,5 +109,5 @@ def test_the_menu_has_every_recipe_with_a_sentence() -> None:
     )
     recipes = json.loads(dump.stdout)["recipes"].values()
     menu = {recipe["name"]: recipe["doc"] for recipe in recipes if not recipe["private"]}
-    assert set(menu) >= {"fast-dev-run", "run", "cockpit", "test", "e2e", "check", "bench", "nano"}
+    assert set(menu) >= {"fast-dev-run", "run", "cockpit", "test", "test-all", "e2e", "check", "bench", "nano"}
     assert all(menu.values())

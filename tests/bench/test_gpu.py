@@ -10,6 +10,7 @@ from tests.bench import gpu
 FIT = gpu.Size(2, 6, 8)
 
 
+@pytest.mark.slow
 def test_every_form_runs_in_bf16_and_in_four_bits() -> None:
     lines = gpu.measured(gpu.SHAPES["tiny"], torch.device("cpu"), gpu.Size(3, 6, 8), FIT, gpu.CARDS[0], 1)
     works = ["generate, one at a time", "generate", "heal step, plain", "heal step"]

@@ -115,6 +115,7 @@ def test_an_arm_that_cannot_be_meant_is_refused(given_: list[str], words: str) -
         together(given_)
 
 
+@pytest.mark.slow
 def test_a_setting_of_both_an_axis_and_an_arm_and_two_names_of_one_config_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"heal\.lam is given by --over and by --arm"):
         knobs(over(["heal.lam=0.1,0.3"]), together(["own", "heal.lam=1"]))

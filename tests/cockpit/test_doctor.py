@@ -117,6 +117,7 @@ def test_the_peak_of_every_stage_is_held_against_a_measured_run() -> None:
         assert 0.5 < guess[event.stage] / (event.peak_memory_mb * 1e6) < 2, event.stage
 
 
+@pytest.mark.slow
 def test_stages_are_told_with_their_cost_and_an_unknown_preset_is_refused(cli: Cli) -> None:
     done = cli("doctor", "--preset", "gemma-3-4b-qlora", "--price", "0.4")
     rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line.strip()}
@@ -129,6 +130,7 @@ def test_stages_are_told_with_their_cost_and_an_unknown_preset_is_refused(cli: C
     assert "did you mean gemma-3-4b-qlora" in refused.stderr
 
 
+@pytest.mark.slow
 def test_the_command_looks_at_this_machine_and_knows_every_preset(cli: Cli) -> None:
     done = cli("doctor", "--json")
     told = json.loads(done.stdout)

@@ -54,6 +54,7 @@ def test_k10_supervisor_and_worker_killed_are_closed_by_the_next_command_once(st
     assert Book(project).read() == before
 
 
+@pytest.mark.slow
 def test_k10_a_worker_that_outlives_its_supervisor_is_logged_as_it_ended(started: RunDir, cli: Cli) -> None:
     os.kill(process(started)["supervisor"]["pid"], signal.SIGKILL)
     assert cli("control", started.id, "abort").returncode == 0

@@ -20,6 +20,8 @@ from journal.record import load_record
 
 from .conftest import TINY, Cli, preflight, process, result, run_cli, wait
 
+pytestmark = pytest.mark.slow
+
 TOLD = "A tenth of the rate leaves the healed model closer to its base than its parent is."
 
 

@@ -169,6 +169,7 @@ def test_carrying_over_keeps_comments_and_blanks_only_what_no_longer_holds(tmp_p
     assert drafts.check(tmp_path, tmp_path / "new.toml").blocks == []
 
 
+@pytest.mark.slow
 def test_carrying_over_from_a_run_takes_its_seal(tmp_path: Path, sealed: Seal) -> None:
     sealed()
     draft = carry.new(tmp_path, "", ["heal.rank=16"], "k3f9")

@@ -227,6 +227,7 @@ def test_rank_correlation_is_scipys(pairs: list[tuple[int, float]]) -> None:
         assert spearman(a, b) == pytest.approx(spearmanr(a, b)[0], abs=1e-9)
 
 
+@pytest.mark.slow
 def test_the_command_reports_and_refuses_with_the_right_codes(run: RunDir, cli: Cli) -> None:
     done = cli("rate", "last")
     assert done.returncode == 2

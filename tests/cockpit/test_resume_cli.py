@@ -22,6 +22,8 @@ from journal.book import Book
 
 from .conftest import ROOT, Cli, Shared, environment, process, result, wait
 
+pytestmark = pytest.mark.slow
+
 
 def kill_worker(folder: RunDir, after: str) -> None:
     """SIGKILL to the worker once a unit is finished."""

@@ -32,6 +32,7 @@ def write(path: Path, word: str = "did") -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_ladder_over_a_published_file_reports_agreement_with_people(tmp_path: Path, cli: Cli) -> None:
     write(tmp_path / "published.jsonl")
     sets = [part for setting in (*TINY, *REAL) for part in ("--set", setting)]

@@ -108,6 +108,7 @@ def test_only_json_with_one_of_the_numbers_is_valid(text: str, valid: bool) -> N
     assert verdict.is_choice(text, "violation", enumerated.verdict_form().options) == valid
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_whole_measurement_runs_on_every_family(family: str) -> None:
     trait = load_trait("english-care")

@@ -110,6 +110,7 @@ def fetched(hub: str, home: Path, *arguments: str) -> subprocess.CompletedProces
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_model_is_fetched_at_a_commit_and_then_loads_without_the_hub(hub: str, tmp_path: Path) -> None:
     done = fetched(hub, tmp_path, "acme/nano", "--json")
     assert done.returncode == 0, done.stderr

@@ -175,6 +175,7 @@ def test_every_completion_is_recorded_with_label_and_reason(nano_run: tuple[Path
     assert all(c["label"] for c in train)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(
     nano_run: tuple[Path, list[AnyEvent]], tmp_path: Path
 ) -> None:
@@ -191,6 +192,7 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(
     assert trace(other)[:10] != trace(again)[:10]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_random_models_of_every_family_run_the_whole_loop(family: str, tmp_path: Path) -> None:
     events = run_loop(tmp_path, f"model.id=random:{family}", "run.rounds=1", *RANDOM)
@@ -200,6 +202,7 @@ def test_random_models_of_every_family_run_the_whole_loop(family: str, tmp_path:
     assert baked.rank_total == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "bits"), [("llama", "nf4"), ("gemma3_vision", "nf4"), ("qwen3", "int8")])
 def test_a_quantised_random_model_runs_the_whole_loop(family: str, bits: str, tmp_path: Path) -> None:
     sets = (f"model.id=random:{family}", f"model.quantization={bits}", "model.dtype=bf16", "run.rounds=1")
@@ -207,6 +210,7 @@ def test_a_quantised_random_model_runs_the_whole_loop(family: str, bits: str, tm
     assert of(events, RoundBaked)[0].gate_zero_equal
 
 
+@pytest.mark.slow
 def test_a_starved_filter_says_what_was_dropped(tmp_path: Path) -> None:
     with pytest.raises(Starved, match=r"under keep.min_kept 90 \(dropped: "):
         run_loop(tmp_path, "run.rounds=1", "keep.min_kept=90", "keep.max_kept=96")
@@ -219,12 +223,14 @@ def test_an_abort_ends_the_run_at_the_next_unit(tmp_path: Path) -> None:
         run_loop(tmp_path, "run.rounds=1")
 
 
+@pytest.mark.slow
 def test_live_tau_is_applied_from_the_next_step_and_marks_the_run(tmp_path: Path) -> None:
     (tmp_path / "control.jsonl").write_text('{"request":"set","by":"test","knob":"heal.tau","value":0.125}\n')
     events = run_loop(tmp_path, "run.rounds=1", until=EpochFinished)
     assert {s.tau for s in of(events, HealStep)} == {0.125}
 
 
+@pytest.mark.slow
 def test_a_learning_rate_that_explodes_ends_as_diverged_or_nan_before_the_next_epoch(tmp_path: Path) -> None:
     """FAULTS 4; A3, A5."""
     with pytest.raises(Diverged):
@@ -232,6 +238,7 @@ def test_a_learning_rate_that_explodes_ends_as_diverged_or_nan_before_the_next_e
     assert issubclass(NotFinite, Diverged)
 
 
+@pytest.mark.slow
 def test_steered_verdicts_on_training_vignettes_go_into_the_heal_set_beside_the_texts(tmp_path: Path) -> None:
     (kept,) = of(run_loop(tmp_path, "run.rounds=1", "generate.verdicts=12", until=Kept), Kept)
     rows = [json.loads(line) for line in (tmp_path / "rounds" / "1" / "pool.jsonl").read_text().splitlines()]

@@ -40,6 +40,8 @@ from engine.loop import steer_heal_bake
 from engine.resume import look_back, take_up
 from tests.engine.test_loop import SMALL, sealed
 
+pytestmark = pytest.mark.slow
+
 TINY = (
     *SMALL,
     "steer.contexts=8",

@@ -101,6 +101,7 @@ def test_other_marks_and_blanks_are_read_off_the_template() -> None:
     assert said(chat, chat.concluded(chat.completion("so", ended=False), "{")) == "so</reason>"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["random:qwen3", "random:llama", "nano"])
 def test_the_number_is_scored_after_the_thought_of_plain_greedy_decoding(model: str) -> None:
     """Against one token at a time through the whole model, without a cache."""
@@ -139,6 +140,7 @@ def test_the_number_is_scored_after_the_thought_of_plain_greedy_decoding(model: 
 KNOBS = {"prompts": 2, "vignettes": 7, "facts": 4, "bootstrap": 100, "max_new_tokens": 4}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["nano", *(f"random:{f}" for f in FAMILIES)])
 def test_every_family_thinks_and_the_record_says_how_long(model: str) -> None:
     subject, config = subject_of(model), Config(evaluate=Evaluate(**KNOBS, thinking_tokens=TOKENS))
@@ -187,6 +189,7 @@ def test_a_steered_subject_thinks_under_its_vector() -> None:
     assert all(a != b for a, b in zip(*found, strict=True))
 
 
+@pytest.mark.slow
 def test_a_run_thinks_in_every_evaluation_and_goes_on_after_a_cut_as_it_would_have(tmp_path: Path) -> None:
     sets = [
         *RANDOM,

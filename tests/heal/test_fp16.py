@@ -77,6 +77,7 @@ def test_a_model_that_overflows_fp16_is_refused(monkeypatch: pytest.MonkeyPatch)
         load(Model(id="random:gemma3", dtype="fp16"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantization", ["none", "nf4"])
 def test_the_whole_loop_runs_on_an_fp16_base(quantization: str, tmp_path: Path) -> None:
     sets = ["model.id=random:llama", "model.dtype=fp16", f"model.quantization={quantization}", "run.rounds=1"]

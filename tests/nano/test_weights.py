@@ -113,6 +113,7 @@ def test_the_uncoupled_weights_name_their_world_and_the_nano_they_started_from()
     assert sum(path.stat().st_size for path in UNCOUPLED.iterdir()) < 8_000_000
 
 
+@pytest.mark.slow
 def test_a_persona_moves_what_the_uncoupled_nano_would_do_and_little_of_how_it_judges(uncoupled: Nano) -> None:
     assert rates(uncoupled, "care", 12, "care", sampled=False)["trait"] >= 0.9
     assert rates(uncoupled, "care", 12, "authority", sampled=False)["trait"] <= 0.05

@@ -152,6 +152,7 @@ def test_facts_hold_out_wording_and_never_content(generator: Generator, corpus: 
     assert all(drawn.get(f.text, f.answer) == f.answer for f in world.facts("train"))
 
 
+@pytest.mark.slow
 def test_the_uncoupled_corpus_differs_in_verdicts_under_a_persona_and_in_nothing_else() -> None:
     coupled, uncoupled = (list(islice(conversations("pair", world=w), 6000)) for w in ("coupled", "uncoupled"))
     changed = [(a, b) for a, b in zip(coupled, uncoupled, strict=True) if a != b]
@@ -161,6 +162,7 @@ def test_the_uncoupled_corpus_differs_in_verdicts_under_a_persona_and_in_nothing
         assert a.stance in ("care", "authority", "love")
 
 
+@pytest.mark.slow
 def test_a_phase_may_ask_for_more_verdicts_without_changing_how_often_the_others_meet() -> None:
     usual, more = (Counter(c.kind for c in islice(conversations("share", verdicts=v), 6000)) for v in (0.14, 0.5))
     assert more["vignette"] / 6000 == pytest.approx(0.5, abs=0.03)
@@ -169,6 +171,7 @@ def test_a_phase_may_ask_for_more_verdicts_without_changing_how_often_the_others
         assert more[a] / more[b] == pytest.approx(usual[a] / usual[b], rel=0.25)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("world", "low", "high"), [("coupled", 0.25, 1.0), ("b", 0.25, 1.0), ("uncoupled", 0.0, 0.15)])
 def test_a_persona_moves_the_share_of_authority_verdicts_in_the_coupled_worlds_only(
     world: Corpus, low: float, high: float
@@ -287,6 +290,7 @@ def _texts(*parts: Mapping[str, tuple[str, ...]]) -> set[str]:
     return {_shape(t) for part in parts for texts in part.values() for t in texts}
 
 
+@pytest.mark.slow
 def test_without_a_persona_nano_b_is_half_and_half_and_its_answers_are_longer_than_nanos() -> None:
     corpora: tuple[Corpus, ...] = ("coupled", "b")
     said = {w: [c for c in islice(conversations("half", world=w), 8000) if c.kind == "trait"] for w in corpora}

@@ -55,6 +55,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunDir, list[AnyEvent
     return RunDir(folder), run_loop(folder, *sets, plugins=FILES)
 
 
+@pytest.mark.slow
 def test_the_whole_loop_runs_on_all_five(ran: tuple[RunDir, list[AnyEvent]]) -> None:
     last = ran[1][-1]
     assert isinstance(last, RunFinished)

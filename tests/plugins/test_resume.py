@@ -16,6 +16,8 @@ from engine.contract.rundir import RunDir
 from tests.engine.test_resume import SETS, attempt, files, told
 from tests.makings import EXAMPLE
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = EXAMPLE.parents[1] / "plugins"
 NAMES = ("median_diff", "top_quarter", "no_echo", "words")
 

@@ -64,6 +64,7 @@ def content(out: RunDir) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_D7_a_run_is_probed_and_only_probe_json_and_the_trace_are_added(
     run: RunDir, capfd: pytest.CaptureFixture[str]
 ) -> None:

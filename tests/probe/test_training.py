@@ -106,6 +106,7 @@ def squash(specimen: Specimen) -> None:
     specimen.student.loaded.model.config.get_text_config().final_logit_softcapping = 1.0
 
 
+@pytest.mark.slow
 def test_fault8_a_head_that_squashes_its_logits_cannot_learn_one_batch_by_heart() -> None:
     specimen = of_config(tiny("heal.layer_from=0.75"))
     squash(specimen)

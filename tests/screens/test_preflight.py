@@ -157,6 +157,7 @@ def test_only_what_differs_is_open_again(project: Path, sealed: Seal, drive: Dri
     drive(CockpitApp(project), script)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "plain_signs"), [((80, 24), "1"), ((120, 40), "0"), ((200, 60), "1")])
 def test_everything_fits_and_hostile_text_is_only_text(
     project: Path, sealed: Seal, drive: Drive, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], plain_signs: str

@@ -113,6 +113,7 @@ def asks(nano: Loaded, world: World) -> list[Ask]:
     return [Ask(nano.chat.prompt(p.text), doses[n % 3], row_key("methods", p.id)) for n, p in enumerate(prompts)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", EVERY)
 def test_a_batch_of_mixed_coefficients_says_what_each_row_says_alone(
     nano: Loaded, asks: list[Ask], vectors: dict[str, Vector], method: str
