@@ -12,7 +12,7 @@ from engine.contract.resolve import from_flat
 from engine.contract.runfile import RunFile
 from journal.campaign import SPLIT, Campaign
 from journal.claims.statistics import Spread, spread
-from journal.controls import MATCHED_ON_KL, METHOD, NO_KL, OVER_THE_LOOP, Sisters
+from journal.controls import CALIBRATION, METHOD, Sisters, over_the_loop, unmatched
 from journal.text import quoted
 
 
@@ -29,7 +29,7 @@ def controls(project: Path, campaign: Campaign) -> list[SeedControl]:
     by their vector alone share the others."""
     found: list[SeedControl] = []
     own = set(campaign.over.get(METHOD, [campaign.record["config"].get(METHOD)]))
-    sisters = Sisters(project)
+    sisters, calibrated = Sisters(project), _calibrations(campaign)
     for method in (m for m in CONTROLS if m not in own):
         rows: dict[tuple[str, ...], SeedControl] = {}
         for arm in campaign.arms:
@@ -37,9 +37,22 @@ def controls(project: Path, campaign: Campaign) -> list[SeedControl]:
             if row is not None:
                 rows.setdefault(runs, row)
         found += rows.values() or [
-            SeedControl(OVER_THE_LOOP[method], {}, f"not run: no run of the project is a member with that {METHOD}")
+            SeedControl(
+                over_the_loop(method, calibrated[0]),
+                {},
+                f"not run: no run of the project is a member with that {METHOD}",
+            )
         ]
-    return [*found, SeedControl(MATCHED_ON_KL, {}, NO_KL)]
+    if len(calibrated) == 1:
+        name, why = unmatched(calibrated[0])
+        found.append(SeedControl(name, {}, why))
+    return found
+
+
+def _calibrations(campaign: Campaign) -> list[str]:
+    """The ways in which the campaign's arms find their dose, the first arm's first."""
+    values = [{**campaign.record["config"], **m.values}.get(CALIBRATION, "survival") for m in campaign.members]
+    return list(dict.fromkeys(values)) or ["survival"]
 
 
 def _of_arm(sisters: Sisters, campaign: Campaign, arm: str, method: str) -> tuple[tuple[str, ...], SeedControl | None]:
@@ -70,7 +83,7 @@ def _of_arm(sisters: Sisters, campaign: Campaign, arm: str, method: str) -> tupl
         return (), None
     others = {knob: value for knob, value in mine[0].values.items() if knob != METHOD}
     several = ", ".join(f"{knob.partition('.')[2]} {value}" for knob, value in others.items())
-    name = OVER_THE_LOOP[method] + (f", {quoted(several, 60)}" if several else "")
+    name = over_the_loop(method, config.steer.calibration) + (f", {quoted(several, 60)}" if several else "")
     spreads = {metric: s for metric, held in by.items() if (s := spread(list(held.values()))) is not None}
     missing = f"on {len(runs)} of {len(mine)} seeds" if len(runs) < len(mine) else ""
     return tuple(runs.values()), SeedControl(name, spreads, missing)

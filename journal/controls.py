@@ -19,16 +19,9 @@ from journal.record import Record, load_record
 from journal.text import short
 
 METHOD = "steer.method"
-OVER_THE_LOOP = {
-    "zero": "zero over the loop",
-    "random": "random over the loop, by norm",
-    "shuffled": "shuffled over the loop, by norm",
-}
-"""Controls that are runs of their own, equal to this one in all but the vector; by norm is matched on the norm of the full vector."""
+CALIBRATION = "steer.calibration"
 ABOVE = ("base", "persona-prompted")
 """Controls that every run measures itself."""
-MATCHED_ON_KL = "random over the loop, by KL"
-NO_KL = "not run: no setting matches a random vector on KL yet"
 NEWEST = 400
 """Run folders that are looked through, the newest."""
 
@@ -40,6 +33,22 @@ class Control(NamedTuple):
     rows: tuple[Evaluated, ...] = ()
     said: str = ""
     run: str = ""  # of a run of its own
+
+
+def over_the_loop(method: str, calibration: str) -> str:
+    """The name of a control that is a run of its own, equal to this one in all but the vector: a random or shuffled vector has the norm of
+    the full one, and where doses are found by KL (steer.calibration) its dose is the one of the same KL."""
+    matched = {"kl": "KL", "survival": "norm"}[calibration]
+    return f"{method} over the loop" + (f", by {matched}" if method != "zero" else "")
+
+
+def unmatched(calibration: str) -> tuple[str, str]:
+    """(name, why it was not run) of the random vector in the matching that this way to find a dose does not give."""
+    if calibration == "kl":
+        return over_the_loop("random", "survival"), "not run: every dose is the one of a KL"
+    return over_the_loop(
+        "random", "kl"
+    ), f"not run: doses are found by survival; {CALIBRATION} kl gives every vector the dose of one KL"
 
 
 class Sisters:
@@ -87,7 +96,9 @@ def controls(project: Path, record: Record) -> list[Control]:
     if record.run is not None:
         sisters, own = Sisters(project), record.config.steer.method
         found += [_over_the_loop(sisters, record.run, method, split) for method in CONTROLS if method != own]
-    found.append(Control(MATCHED_ON_KL, said=NO_KL))
+    if record.run is not None:
+        name, why = unmatched(record.config.steer.calibration)
+        found.append(Control(name, said=why))
     return found
 
 
@@ -116,7 +127,7 @@ def _by_dose(record: Record) -> Control:
 
 
 def _over_the_loop(sisters: Sisters, run: RunFile, method: str, split: str) -> Control:
-    name, seed = OVER_THE_LOOP[method], run.config.run.seed
+    name, seed = over_the_loop(method, run.config.steer.calibration), run.config.run.seed
     other = sisters.record(run, method, seed)
     if other is None:
         return Control(name, said=f"not run: no run of the project is this one with that {METHOD} on seed {seed}")
