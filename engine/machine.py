@@ -1,4 +1,4 @@
-"""Peak memory of a stage: the process's resident set on a CPU, the allocator's high-water mark on a GPU."""
+"""Memory of the machine: what a stage took at its peak, and what is free."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import resource
 import sys
 from pathlib import Path
 
+import psutil
 import torch
 
 _CLEAR = Path("/proc/self/clear_refs")
@@ -14,7 +15,8 @@ _STATUS = Path("/proc/self/status")
 
 
 class PeakMemory:
-    """Reset on creation; megabytes() reads the peak since then (on systems without /proc: since the process began)."""
+    """Of the process's resident set on a CPU, of the allocator on a GPU. Reset on creation; megabytes() reads the peak since then (on
+    systems without /proc: since the process began)."""
 
     def __init__(self) -> None:
         self._cuda = torch.cuda.is_available()
@@ -34,3 +36,11 @@ class PeakMemory:
                     return int(line.split()[1]) * 1024 / 1e6
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that an allocation on the device can still have."""
+    if device.type == "cuda":
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + unused
+    return int(psutil.virtual_memory().available)

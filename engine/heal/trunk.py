@@ -16,9 +16,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from engine.machine import free_memory
 from engine.model.adapter import Student
 from engine.model.forward import Batch, Row, auto_batch, by_length, completion_positions, hidden, pad
-from engine.steer.generate import free_memory
 
 OF_WIDTH, OF_INNER = 12, 4
 """Values of a block's width and of its feed-forward's that autograd keeps per token: a little over what a Llama block with adapters keeps

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import NamedTuple
 
-import psutil
 import torch
 from torch import Tensor
 from transformers import RepetitionPenaltyLogitsProcessor
 
+from engine.machine import free_memory
 from engine.model.forward import auto_batch, by_length, pad
 from engine.model.load import Loaded
 from engine.steer.decode import decode
@@ -63,14 +63,6 @@ def rows_that_fit(loaded: Loaded, tokens: int, free: int) -> int:
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     states = 2 * config.num_hidden_layers * heads * size * tokens * loaded.dtype.itemsize
     return max(1, free // 2 // (states + _STEP_BYTES * config.vocab_size))
-
-
-def free_memory(device: torch.device) -> int:
-    """Bytes that an allocation on the device can still have."""
-    if device.type == "cuda":
-        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return int(torch.cuda.mem_get_info(device)[0]) + unused
-    return int(psutil.virtual_memory().available)
 
 
 @torch.no_grad()

@@ -11,11 +11,12 @@ from transformers.cache_utils import DynamicLayer
 
 from engine.contract.config import Heal, Model
 from engine.contract.world import World
+from engine.machine import free_memory
 from engine.model.adapter import ROUND, Student
 from engine.model.load import Loaded, load
 from engine.steer import decode
 from engine.steer.decode import RoomyLayer, roomy
-from engine.steer.generate import Ask, free_memory, generate, rows_that_fit
+from engine.steer.generate import Ask, generate, rows_that_fit
 from engine.steer.noise import gumbel, row_key
 from engine.steer.vector import Vector
 from tests.bench import plain_loop
