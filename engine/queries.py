@@ -32,9 +32,12 @@ def inspect(argv: list[str]) -> int:
 def splits(argv: list[str]) -> int:
     """`splits CONFIG.json`: the trait's val and test by identity as one JSON line; loads no model and no torch."""
     from engine.evaluate.splits import splits as look
+    from engine.evaluate.worlds import check_speaks
 
     config = read_config(argv[0] if argv else "")
-    _emit(msgspec.json.encode(look(load_trait(config.trait.name), config.evaluate)) + b"\n")
+    trait = load_trait(config.trait.name)
+    check_speaks(config.model.id, trait)
+    _emit(msgspec.json.encode(look(trait, config.evaluate)) + b"\n")
     return 0
 
 
@@ -58,7 +61,7 @@ def _ladder(config: Config, doses: list[float]) -> Iterator[Evaluated]:
     from engine.evaluate.pick import spread
     from engine.evaluate.steps import whole
     from engine.evaluate.subject import Subject
-    from engine.evaluate.worlds import load_world
+    from engine.evaluate.worlds import check_speaks, load_world
     from engine.model.adapter import Student
     from engine.model.load import load
     from engine.plugins.active import activate
@@ -66,6 +69,7 @@ def _ladder(config: Config, doses: list[float]) -> Iterator[Evaluated]:
 
     activate(config)
     trait = load_trait(config.trait.name)
+    check_speaks(config.model.id, trait)
     world = load_world(trait, config.evaluate)
     student = Student(load(config.model), config.heal)
     val = items(world, config, "val")

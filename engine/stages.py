@@ -19,7 +19,7 @@ from engine.evaluate.pick import spread
 from engine.evaluate.probes import CoherenceProbe
 from engine.evaluate.scores import Scores, save_scores
 from engine.evaluate.subject import Name, Subject
-from engine.evaluate.worlds import load_world
+from engine.evaluate.worlds import check_speaks, load_world
 from engine.heal import data as heal_data
 from engine.heal.barrier import round_lam
 from engine.heal.guards import cycled
@@ -56,6 +56,7 @@ def open_lab(run: RunFile, out: RunDir, controls: Controls, tally: Tally, past: 
             raise Refused(
                 f"the {what} changed since the seal ({sealed[:8]}, now {found[:8]}); answer a preflight for it"
             )
+    check_speaks(config.model.id, trait)
     world = load_world(trait, config.evaluate)
     loaded = load(config.model)
     controls.loaded = loaded

@@ -93,6 +93,8 @@ def together(arms: Sequence[str]) -> dict[str, dict[str, str]]:
                 raise BadInput(f"--arm {arm}: {knob} is named twice")
             settings[knob] = value
         name = named[1].strip() if named else _name(settings.items())
+        if settings and name == OWN:
+            raise BadInput(f"--arm {arm}: '{OWN}' is the checklist's own config, without settings; take another name")
         if name in found or settings in found.values():
             raise BadInput(f"--arm {arm} is there twice")
         found[name] = settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.contract.config import Evaluate
+from engine.contract.config import EMBEDDED, Evaluate
 from engine.contract.errors import BadInput, Refused
 from engine.contract.traits import TraitFile
 from engine.contract.vignettes import VignetteSet, read_vignettes
@@ -46,6 +46,17 @@ def load_world(trait: TraitFile, evaluate: Evaluate | None = None) -> World:
     from engine.evaluate.english import EnglishWorld
 
     return EnglishWorld(items, _named(evaluate) if named and evaluate is not None else None)
+
+
+def check_speaks(model_id: str, trait: TraitFile) -> None:
+    """Raises BadInput for an embedded model that was never taught the language of the trait's world."""
+    kind = trait.world.partition(":")[0]
+    if model_id in EMBEDDED and kind in ("nano", "nano-b") and (model_id == "nano-b") != (kind == "nano-b"):
+        fitting = "care-b" if model_id == "nano-b" else "care"
+        raise BadInput(
+            f"{model_id} does not speak the language of world {kind}, in which trait {trait.name} is measured; "
+            f"--set trait.name={fitting}, or another model"
+        )
 
 
 def _named(evaluate: Evaluate) -> VignetteSet:

@@ -106,6 +106,7 @@ def test_settings_that_go_together_make_one_arm_each_and_meet_every_value_of_an_
         (["own", "run.seed=3"], "--seeds"),
         (["own", "evaluate.thinking_tokens=64"], r"not comparable \(KB45\)"),
         (["own", "heal.tau=1,heal.tau=2"], "named twice"),
+        (["own: heal.tau=1", "heal.tau=2"], "without settings"),
         (["heal.tau=1", "again: heal.tau=1"], "there twice"),
         (["a: heal.tau=1", "a: heal.tau=2"], "there twice"),
     ],

@@ -8,14 +8,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.contract.errors import Refused
+from engine.contract.errors import BadInput, Refused
 from engine.contract.files import write_json
 from engine.contract.preflight import seal_hash
 from engine.contract.resolve import resolve
 from engine.contract.rundir import RunDir
 from engine.contract.runfile import RunFile
-from engine.contract.traits import TraitFile
+from engine.contract.traits import TraitFile, load_trait
 from engine.evaluate.splits import check_splits, splits
+from engine.evaluate.worlds import check_speaks
 from engine.worker import run
 
 
@@ -51,3 +52,11 @@ def test_k5_a_worker_refuses_other_splits_before_anything_is_loaded(name: str, t
     with pytest.raises(Refused, match=f"the {name} split changed since the seal"):
         run([str(tmp_path)])
     assert not RunDir(tmp_path).events.exists()
+
+
+@pytest.mark.parametrize(("model", "trait", "fits"), [("nano-b", "care", "care-b"), ("nano", "care-b", "care")])
+def test_a_world_is_refused_to_a_model_that_was_never_taught_its_language(model: str, trait: str, fits: str) -> None:
+    with pytest.raises(BadInput, match=f"trait.name={fits}"):
+        check_speaks(model, load_trait(trait))
+    check_speaks(model, load_trait(fits))
+    check_speaks("random:llama", load_trait(trait))
