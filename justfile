@@ -32,7 +32,7 @@ run *ARGS: _environment
 cockpit *ARGS: _environment
     @"{{ venv }}/bin/cockpit" "$@"
 
-# Every check, then every test that takes no seconds; arguments go to pytest
+# Every check, then every quick test; arguments go to pytest
 [group('test')]
 [no-exit-message]
 test *ARGS: _environment _lint

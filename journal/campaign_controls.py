@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,30 +30,31 @@ def controls(project: Path, campaign: Campaign) -> list[SeedControl]:
     by their vector alone share the others."""
     found: list[SeedControl] = []
     own = set(campaign.over.get(METHOD, [campaign.record["config"].get(METHOD)]))
-    sisters, calibrated = Sisters(project), _calibrations(campaign)
-    for method in (m for m in CONTROLS if m not in own):
+    sisters, by = Sisters(project), _by_calibration(campaign)
+    for method, (calibration, arms) in product((m for m in CONTROLS if m not in own), by.items()):
         rows: dict[tuple[str, ...], SeedControl] = {}
-        for arm in campaign.arms:
+        for arm in arms:
             runs, row = _of_arm(sisters, campaign, arm, method)
             if row is not None:
                 rows.setdefault(runs, row)
         found += rows.values() or [
             SeedControl(
-                over_the_loop(method, calibrated[0]),
-                {},
-                f"not run: no run of the project is a member with that {METHOD}",
+                over_the_loop(method, calibration), {}, f"not run: no run of the project is a member with that {METHOD}"
             )
         ]
-    if len(calibrated) == 1:
-        name, why = unmatched(calibrated[0])
+    if len(by) == 1:
+        name, why = unmatched(*by)
         found.append(SeedControl(name, {}, why))
     return found
 
 
-def _calibrations(campaign: Campaign) -> list[str]:
-    """The ways in which the campaign's arms find their dose, the first arm's first."""
-    values = [{**campaign.record["config"], **m.values}.get(CALIBRATION, "survival") for m in campaign.members]
-    return list(dict.fromkeys(values)) or ["survival"]
+def _by_calibration(campaign: Campaign) -> dict[str, list[str]]:
+    """The arms by the way in which they find their dose."""
+    found: dict[str, list[str]] = {}
+    for arm in campaign.arms:
+        values = next((m.values for m in campaign.members if m.arm == arm), {})
+        found.setdefault((campaign.record["config"] | values).get(CALIBRATION, "survival"), []).append(arm)
+    return found
 
 
 def _of_arm(sisters: Sisters, campaign: Campaign, arm: str, method: str) -> tuple[tuple[str, ...], SeedControl | None]:

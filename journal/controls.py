@@ -36,8 +36,8 @@ class Control(NamedTuple):
 
 
 def over_the_loop(method: str, calibration: str) -> str:
-    """The name of a control that is a run of its own, equal to this one in all but the vector: a random or shuffled vector has the norm of
-    the full one, and where doses are found by KL (steer.calibration) its dose is the one of the same KL."""
+    """The name of a control that is a run of its own, equal to this one in all but the vector. A random or shuffled vector has the norm of
+    the full one; where doses are found by KL (steer.calibration), it has the full one's KL instead."""
     matched = {"kl": "KL", "survival": "norm"}[calibration]
     return f"{method} over the loop" + (f", by {matched}" if method != "zero" else "")
 
@@ -45,7 +45,7 @@ def over_the_loop(method: str, calibration: str) -> str:
 def unmatched(calibration: str) -> tuple[str, str]:
     """(name, why it was not run) of the random vector in the matching that this way to find a dose does not give."""
     if calibration == "kl":
-        return over_the_loop("random", "survival"), "not run: every dose is the one of a KL"
+        return over_the_loop("random", "survival"), "not run: doses are found by KL"
     return over_the_loop(
         "random", "kl"
     ), f"not run: doses are found by survival; {CALIBRATION} kl gives every vector the dose of one KL"
@@ -96,7 +96,6 @@ def controls(project: Path, record: Record) -> list[Control]:
     if record.run is not None:
         sisters, own = Sisters(project), record.config.steer.method
         found += [_over_the_loop(sisters, record.run, method, split) for method in CONTROLS if method != own]
-    if record.run is not None:
         name, why = unmatched(record.config.steer.calibration)
         found.append(Control(name, said=why))
     return found

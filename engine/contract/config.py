@@ -166,7 +166,7 @@ class Heal(Section):
         "auto", "how losses over the vocabulary are computed; chunked holds no logits; the gradients are the same"
     )
     gradient_checkpointing: Literal["auto", "on", "off"] = knob(
-        "auto", "compute activations again in the backward pass, where memory needs it; the gradients are the same"
+        "auto", "compute activations again in the backward pass, auto where memory needs it; the gradients are the same"
     )
     lam: float = knob(0.3, "barrier weight", ge=0.0, le=100.0)
     tau: float = knob(0.5, "barrier threshold, below the operating KL (KB20)", unit="nats", ge=0.0, le=100.0)

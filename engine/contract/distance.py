@@ -31,7 +31,7 @@ _KNOB = {
     "generate.doses": 2.0, "generate.verdicts": 3.0, "generate.completions": 0.5, "generate.prompts": 0.5, "generate.max_new_tokens": 0.5,
     "generate.batch_size": 0.0, "keep.enabled": 3.0,
     "heal.divergence": 3.0, "heal.aggregate": 3.0, "heal.reference": 3.0, "heal.tau": 2.0, "heal.lam": 2.0, "heal.lr": 2.0,
-    "heal.replay": 2.0, "heal.val_fraction": 0.25, "heal.adapter_dtype": 0.5,
+    "heal.replay": 2.0, "heal.val_fraction": 0.25, "heal.adapter_dtype": 0.5, "heal.head": 0.0, "heal.gradient_checkpointing": 0.0,
     "evaluate.temperature": 0.5, "evaluate.max_new_tokens": 0.5, "evaluate.thinking_tokens": 1.0, "evaluate.batch_size": 0.0,
     "evaluate.bootstrap": 0.0, "evaluate.probes": 0.0, "run.rounds": 1.0, "run.plugins_hash": 3.0,
 }  # fmt: skip

@@ -18,6 +18,8 @@ PROMPT_TOKENS = 48
 VERDICT_TOKENS = 16
 PROCESS = 770_000_000
 """Bytes of a worker on a CPU before any weight: Python, torch, transformers, peft (measured on runs of nano: 740 to 825 MB)."""
+DENSE = 250_000_000
+"""Adapted fp32 weights up to which a second copy, with the history written in, is held: 1 GB."""
 ROWS = 128
 """Rows decoded together where the config leaves it to the engine."""
 
@@ -58,6 +60,15 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         return {stage: self.price * seconds / self.total for stage, seconds in self.seconds.items()}
 
 
+def activation_bytes(tokens: int, blocks: int, width: int, inner: int, itemsize: int) -> int:
+    """What a backward pass holds of so many tokens, padding with them, in blocks of this width and feed-forward width.
+
+    Per token and block 12 values of the width and 4 of the inner one, a little over what a Llama block with adapters keeps in fp32; under
+    a narrower base the adapters, which are fp32, keep their inputs in fp32 beside them (tests/heal/test_trunk.py)."""
+    per_token = (12 * width + 4 * inner) * itemsize + (4 * (6 * width + inner) if itemsize < 4 else 0)
+    return tokens * blocks * per_token
+
+
 def estimate(config: Config, facts: ModelFacts, device: Device | None = None) -> Estimate:
     """Seconds, memory and price of the run that `config` asks for."""
     device = device or (GPU_24GB if facts.cuda and config.model.device != "cpu" else CPU)
@@ -81,6 +92,7 @@ def estimate(config: Config, facts: ModelFacts, device: Device | None = None) ->
     final = evaluation * ev.test_prompts / ev.prompts
     sample_tokens = PROMPT_TOKENS + gen.max_new_tokens * FILL
     heal_tokens = heal_steps(config) * config.heal.batch_size * config.heal.accumulation * sample_tokens
+    memory, recomputes = _memory(config, facts, device, on_cpu=not device.memory or device.name == CPU.name)
     reference = 1.0 / 3.0 if config.heal.divergence != "none" else 0.0
     seconds = {
         "baseline": 2 * evaluation + 2 * final,
@@ -88,22 +100,27 @@ def estimate(config: Config, facts: ModelFacts, device: Device | None = None) ->
         "dose": rounds * (1 + config.steer.bisections) * decode(config.steer.probes, gen.max_new_tokens),
         "generate": rounds * (decode(gen.completions, gen.max_new_tokens) + decode(gen.verdicts, VERDICT_TOKENS)),
         "keep": rounds * forward((gen.completions + gen.verdicts) * sample_tokens),
-        "heal": rounds * 2 * (1 + reference) * forward(heal_tokens),
+        "heal": rounds * (2 * (1 + reference) + (1 if recomputes else 0)) * forward(heal_tokens),
         "evaluate": rounds * 2 * evaluation + final,
     }
     return Estimate(
         device=device.name,
         seconds=seconds,
-        memory=_memory(config, facts, device, on_cpu=not device.memory or device.name == CPU.name),
+        memory=memory,
         price=sum(seconds.values()) / 3600 * device.price,
     )
 
 
-def _memory(config: Config, facts: ModelFacts, device: Device, *, on_cpu: bool) -> dict[str, int]:
-    """Peak bytes by stage: weights and adapters, and a heal step's activations (of one block and what enters each, where they are computed
-    again), one block's where nothing is trained, or the cache of a generation, each with its logits."""
+def _memory(config: Config, facts: ModelFacts, device: Device, *, on_cpu: bool) -> tuple[dict[str, int], bool]:
+    """(peak bytes by stage, whether a heal computes activations again): weights and adapters, and a heal step's activations (of one block
+    and what enters each, where they are computed again), one block's where nothing is trained, or the cache of a generation, each with its
+    logits."""
     width, ev = 4 if on_cpu else 2, config.evaluate
-    block = facts.hidden * 34 * width
+    in_blocks = facts.parameters - facts.embedding_parameters
+    inner = max(facts.hidden, round((in_blocks / facts.layers - 3 * facts.hidden**2) / (3 * facts.hidden)))
+
+    def activations(tokens: int, blocks: int) -> int:
+        return activation_bytes(tokens, blocks, facts.hidden, inner, width)
 
     def decoding(batch: int, prompt: int, new_tokens: int) -> int:
         rows = batch or ROWS
@@ -111,24 +128,25 @@ def _memory(config: Config, facts: ModelFacts, device: Device, *, on_cpu: bool) 
         return cache + 2 * 4 * facts.vocabulary * max(rows, 256)
 
     sample = PROMPT_TOKENS + config.generate.max_new_tokens
-    micro = config.heal.batch_size * sample
+    at_once = -(-config.heal.batch_size // 2) * sample  # a batch goes through in two halves
     adapted = facts.layers - int(config.heal.layer_from * facts.layers)
-    healing, recomputing = micro * adapted * block, micro * (block + adapted * facts.hidden * width)
-    reading = ROWS * sample * block + 2 * 4 * facts.vocabulary * 256
     generating = decoding(config.generate.batch_size, PROMPT_TOKENS, config.generate.max_new_tokens)
     measuring = decoding(ev.batch_size, PROMPT_TOKENS, max(ev.max_new_tokens, ev.thinking_tokens))
     history = facts.adapter_parameters * config.run.rounds * 4
+    if facts.weight_bytes >= 4 * facts.parameters and in_blocks <= DENSE:
+        history += 4 * in_blocks
     extra = {
         "baseline": measuring,
-        "extract": ROWS * PROMPT_TOKENS * block,
+        "extract": activations(ROWS * PROMPT_TOKENS, 1),
         "dose": generating,
         "generate": generating,
-        "keep": reading,
-        "heal": facts.adapter_parameters * 12 + 2 * 4 * facts.vocabulary * min(micro, 256),
+        "keep": activations(ROWS * sample, 1) + 2 * 4 * facts.vocabulary * 256,
+        "heal": facts.adapter_parameters * 12 + 2 * 4 * facts.vocabulary * min(at_once, 256),
         "evaluate": measuring,
     }
     resting = facts.weight_bytes + history + (PROCESS if on_cpu else 0)
     asked, room = config.heal.gradient_checkpointing, device.memory - resting - extra["heal"]
-    again = asked == "on" or (asked == "auto" and device.memory > 0 and healing > room // 2)
-    extra["heal"] += recomputing if again else healing
-    return {stage: int(resting + more) for stage, more in extra.items()}
+    held = activations(at_once, adapted)
+    again = asked == "on" or (asked == "auto" and device.memory > 0 and held > room // 2)
+    extra["heal"] += activations(at_once, 1) + at_once * adapted * facts.hidden * width if again else held
+    return {stage: int(resting + more) for stage, more in extra.items()}, again

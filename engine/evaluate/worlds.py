@@ -49,7 +49,7 @@ def load_world(trait: TraitFile, evaluate: Evaluate | None = None) -> World:
 
 
 def check_speaks(model_id: str, trait: TraitFile) -> None:
-    """Raises BadInput for an embedded model that was never taught the language of the trait's world."""
+    """Raises BadInput for an embedded model of the other micro-world than the trait's."""
     kind = trait.world.partition(":")[0]
     if model_id in EMBEDDED and kind in ("nano", "nano-b") and (model_id == "nano-b") != (kind == "nano-b"):
         fitting = "care-b" if model_id == "nano-b" else "care"

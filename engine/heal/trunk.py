@@ -16,13 +16,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from engine.contract.estimate import activation_bytes
 from engine.machine import free_memory
 from engine.model.adapter import Student
 from engine.model.forward import Batch, Row, auto_batch, by_length, completion_positions, hidden, pad
-
-OF_WIDTH, OF_INNER = 12, 4
-"""Values of a block's width and of its feed-forward's that autograd keeps per token: a little over what a Llama block with adapters keeps
-(tests/heal/test_trunk.py)."""
 
 
 class Pass(NamedTuple):
@@ -71,31 +68,41 @@ class Trunk:
     def held(self, tokens: int) -> int:
         """Bytes of activations that a backward pass over so many tokens, padding with them, asks for."""
         config = self._loaded.model.config.get_text_config()
-        width, inner = config.hidden_size, getattr(config, "intermediate_size", None) or 4 * config.hidden_size
+        inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
         blocks = len(self._loaded.layers) - self.student.first_block
-        return tokens * blocks * (OF_WIDTH * width + OF_INNER * inner) * self._loaded.dtype.itemsize
+        widest = max(inner) if isinstance(inner, (list, tuple)) else inner
+        return activation_bytes(tokens, blocks, config.hidden_size, widest, self._loaded.dtype.itemsize)
 
     @torch.no_grad()
     def _entering(self) -> list[Float[Tensor, "t d"]]:
         """What enters the first adapted block, row by row; nothing where the lower blocks feed the upper ones in other ways too."""
         found: list[Tensor] = [torch.empty(0)] * len(self.rows)
-        for chunk in self.by_length(auto_batch(self._loaded)):
+        below = self._loaded.layers[self.student.first_block - 1]
+        for number, chunk in enumerate(self.by_length(auto_batch(self._loaded))):
             part = [self.rows[i] for i in chunk]
             batch = self._pad(part)
-            with _caught(self._loaded.layers[self.student.first_block - 1]) as caught:
+            with _caught(below) as caught:
                 whole = hidden(self._loaded.model, batch)
-            (states,) = caught
-            if not isinstance(states, Tensor) or states.dim() != 3 or states.shape[:2] != batch.ids.shape:
+            states = caught[0] if len(caught) == 1 else None
+            if not isinstance(states, Tensor) or states.shape[:-1] != batch.ids.shape:
                 return []
             for i, row, kept in zip(chunk, part, states, strict=True):
                 found[i] = kept[: len(row.prompt) + len(row.completion)].clone()
-            if chunk[0] == next(self.by_length(1))[0]:  # the first chunk: is the short way the long one?
-                with self._from_below([found[i] for i in chunk], batch):
-                    short = hidden(self._loaded.model, batch)
-                real = batch.mask.bool()
-                if not torch.allclose(short[real], whole[real], rtol=1e-3, atol=1e-3):
-                    return []
+            if number == 0 and not self._agrees(whole, [found[i] for i in chunk], batch):
+                return []
         return found
+
+    def _agrees(self, whole: Float[Tensor, "b t d"], states: Sequence[Tensor], batch: Batch) -> bool:
+        """Whether the upper blocks make the same of what entered them. The rows are turned about, so that nothing which a lower block left
+        lying from the whole pass can help."""
+        turned = Batch(*(part.flip(0) for part in batch))
+        try:
+            with self._from_below(states[::-1], turned):
+                short = hidden(self._loaded.model, turned).flip(0)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            return False
+        real = batch.mask.bool()
+        return torch.allclose(short[real], whole[real], rtol=1e-3, atol=1e-3)
 
     @contextmanager
     def _from_below(self, states: Sequence[Tensor], batch: Batch) -> Iterator[None]:

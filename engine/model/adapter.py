@@ -159,7 +159,7 @@ class Student:
     def _take(self, name: str, rounds: int) -> None:
         """Make an adapter the history, its gate open and the round's shut."""
         if self._dense is not None:
-            self._dense.use(student=False)
+            self._dense.drop()
         self._dense = None
         if not self._factored and holds_dense(self.layers):
             self._dense = DenseHistory(self.layers, [_factors(layer, name) for layer in self.layers])

@@ -36,7 +36,7 @@ from engine.evaluate.foundations import JSON_TOKENS, form_of, score_options
 from engine.evaluate.subject import Subject
 from engine.evaluate.trait import BROKEN_PPL, BROKEN_REPETITION
 from engine.evaluate.verdict import is_verdict
-from engine.evaluate.worlds import load_world
+from engine.evaluate.worlds import check_speaks, load_world
 from engine.model.adapter import Student
 from engine.model.forward import score
 from engine.model.load import load
@@ -86,6 +86,7 @@ def measure(
 
     Raises BadInput for a model or a trait that is not the micro-world's: its grammar reads no other."""
     trait = load_trait(config.trait.name)
+    check_speaks(config.model.id, trait)
     world = load_world(trait)
     if config.model.id not in EMBEDDED or not isinstance(world, NanoWorld):
         raise BadInput(f"the grammar reads nano only, not {config.model.id} in {world.name}; use a nano preset")

@@ -15,7 +15,7 @@ from engine.contract.runfile import RunFile
 from engine.contract.traits import load_trait
 from engine.evaluate.pick import spread
 from engine.evaluate.subject import Subject
-from engine.evaluate.worlds import load_world
+from engine.evaluate.worlds import check_speaks, load_world
 from engine.heal.data import read_healset
 from engine.model.adapter import Student
 from engine.model.chat import Chat
@@ -70,6 +70,7 @@ def of_round(out: RunDir, run: RunFile, round_number: int, chat: Chat) -> Texts:
 def prompted(student: Student, config: Config) -> Texts:
     """Answers that the base gives to training prompts with the trait's persona, to be learnt without it."""
     trait = load_trait(config.trait.name)
+    check_speaks(config.model.id, trait)
     asked = spread(load_world(trait).prompts("train"), ANSWERS, lambda p: p.kind)
     subject = Subject("prompted", student, trait)
     knobs = config.generate

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 from peft import PeftModel
 from torch import Tensor
 
 from engine.contract.config import Heal
+from engine.model import dense
 from engine.model.adapter import ROUND, Student
 from engine.model.dense import holds_dense
 from engine.model.forward import hidden, pad
@@ -138,6 +140,8 @@ def test_a_history_written_into_the_weights_computes_and_trains_as_its_factors_d
         loaded = student.loaded
         batch = pad([loaded.chat.prompt("What do you do?")], loaded.chat.pad, loaded.device, left=False)
         hidden(loaded.model, batch).float()[..., 0].sum().backward()
+        mine = {id(p) for p in parameters}
+        assert not [n for n, p in loaded.model.named_parameters() if id(p) not in mine and p.grad is not None]
         with student.gates(history=0.0, current=1.0):
             current = logits(loaded)
         with student.base():
@@ -158,6 +162,34 @@ def test_the_history_is_written_in_only_where_nothing_is_rounded_away(student: S
     train_a_little(student, 1)
     student.fold()
     assert holds_dense(student.layers) == (_kind(student) == "fp32")
+
+
+def test_the_history_stays_in_its_factors_where_two_layers_share_a_weight_or_the_model_is_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    student = Student(load(BASES["fp32"]), Heal(rank=4, alpha=8.0))
+    blocks = student.loaded.layers
+    blocks[1].mlp.up_proj.weight = blocks[0].mlp.up_proj.weight
+    train_a_little(student, 1)
+    trained = logits(student.loaded)
+    student.fold()
+    torch.testing.assert_close(logits(student.loaded), trained, rtol=1e-4, atol=1e-4)
+    other = Student(load(BASES["fp32"]), Heal(rank=4, alpha=8.0))
+    other.begin_round(1)
+    assert holds_dense(other.layers)
+    monkeypatch.setattr(dense, "DENSE", 1000)
+    assert not holds_dense(other.layers)
+
+
+def test_both_sets_of_weights_go_where_the_model_goes_and_neither_into_a_file(tmp_path: Path) -> None:
+    student = Student(load(BASES["fp32"]), Heal(rank=4, alpha=8.0))
+    train_a_little(student, 1)
+    student.fold()
+    held = [b for n, b in student.loaded.model.named_buffers() if n.endswith(dense.OTHER)]
+    assert len(held) == len(student.layers)
+    assert not [n for n in student.loaded.model.state_dict() if dense.OTHER in n]
+    student.loaded.model.to("meta")
+    assert {b.device.type for b in student.loaded.model.buffers()} == {"meta"}
 
 
 def test_a_saved_history_is_taken_up_by_another_student(student: Student, tmp_path: Path) -> None:

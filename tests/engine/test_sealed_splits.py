@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from engine import queries
 from engine.contract.errors import BadInput, Refused
 from engine.contract.files import write_json
 from engine.contract.preflight import seal_hash
@@ -55,8 +56,16 @@ def test_k5_a_worker_refuses_other_splits_before_anything_is_loaded(name: str, t
 
 
 @pytest.mark.parametrize(("model", "trait", "fits"), [("nano-b", "care", "care-b"), ("nano", "care-b", "care")])
-def test_a_world_is_refused_to_a_model_that_was_never_taught_its_language(model: str, trait: str, fits: str) -> None:
+def test_a_world_is_refused_to_a_model_that_was_never_taught_its_language(
+    model: str, trait: str, fits: str, tmp_path: Path
+) -> None:
     with pytest.raises(BadInput, match=f"trait.name={fits}"):
         check_speaks(model, load_trait(trait))
     check_speaks(model, load_trait(fits))
+    config = tmp_path / "config.json"
+    named = resolve("nano-care", sets=[f"model.id={model}", f"trait.name={trait}"])
+    write_json(config, {"config": named.model_dump(mode="json")})
+    for query in (queries.splits, queries.ladder):
+        with pytest.raises(BadInput, match=f"trait.name={fits}"):
+            query([str(config)])
     check_speaks("random:llama", load_trait(trait))

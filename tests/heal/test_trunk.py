@@ -28,9 +28,9 @@ def rows(limit: int) -> list[Row]:
     return [Row(*(torch.randint(5, limit, (n,), generator=g).tolist() for n in size)) for size in sizes]
 
 
-def moved(model: str, **knobs: Any) -> Student:
+def moved(model: str, dtype: str = "fp32", **knobs: Any) -> Student:
     """A student whose round's adapter has moved, on a fresh model."""
-    student = Student(load(Model(id=model)), Heal(**knobs))
+    student = Student(load(Model(id=model, dtype=dtype)), Heal(**knobs))  # type: ignore[arg-type]
     for n, p in enumerate(student.begin_round(0)):
         p.data += 0.05 * torch.randn(p.shape, generator=torch.Generator().manual_seed(n))
     return student
@@ -85,12 +85,16 @@ def test_the_blocks_below_run_once_a_row_however_often_the_rows_pass() -> None:
     assert ran[1] == before[1] + 3
 
 
-def test_nothing_is_kept_for_a_model_whose_upper_blocks_read_the_lower_ones_otherwise() -> None:
+@pytest.mark.parametrize("taken", [list.pop, lambda left: left[-1]], ids=["once", "again and again"])
+def test_nothing_is_kept_for_a_model_whose_upper_blocks_read_the_lower_ones_otherwise(
+    taken: Callable[[list[Tensor]], Tensor],
+) -> None:
+    """What a lower block leaves lying is gone or stale when that block is skipped; gone, it may raise."""
     student = moved("random:llama", layer_from=0.5)
     lower, upper = student.loaded.layers[0], student.loaded.layers[-1]
-    seen: list[Tensor] = []
-    lower.self_attn.register_forward_hook(lambda _m, _a, out: seen.append(out[0]))
-    upper.register_forward_hook(lambda _m, _a, out: out + seen.pop() if seen else out)
+    left: list[Tensor] = []
+    lower.self_attn.register_forward_hook(lambda _m, _a, out: left.append(out[0]))
+    upper.register_forward_hook(lambda _m, _a, out: out + taken(left))
     assert Trunk(student, rows(900))._below == []
 
 
@@ -126,11 +130,21 @@ def test_blocks_computed_again_hold_a_small_part_of_the_activations() -> None:
     )
 
 
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
 @pytest.mark.parametrize("model", ["nano", "random:llama", "random:gemma3"])
-def test_the_bytes_that_a_step_will_hold_are_foreseen(model: str) -> None:
-    student = moved(model, gradient_checkpointing="off")
+def test_the_bytes_that_a_step_will_hold_are_foreseen(model: str, dtype: str) -> None:
+    student = moved(model, dtype=dtype, gradient_checkpointing="off")
     tokens = 5 * max(len(r.prompt) + len(r.completion) for r in rows(900))
     assert 0.6 < saved_bytes(student) / Trunk(student, rows(900)).held(tokens) < 1.2
+
+
+def test_blocks_of_unlike_widths_are_foreseen_by_the_widest() -> None:
+    student = moved("random:llama")
+    config, held = student.loaded.model.config, Trunk(student, []).held
+    width = config.intermediate_size
+    one = held(10)
+    config.__dict__["intermediate_size"] = [width, width // 2]  # as Gemma 3n's is
+    assert held(10) == one
 
 
 def test_activations_are_computed_again_only_where_memory_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,4 +108,4 @@ def test_where_doses_are_found_by_kl_a_random_vector_is_matched_on_it(recorded: 
     run = msgspec.structs.replace(record.run, config=config.model_copy(update={"steer": steer}))
     found = {c.name: c for c in controls(recorded.project, msgspec.structs.replace(record, run=run))}
     assert found[ON_KL].said.startswith("not run: no run of the project is this one"), "none was run, but one could be"
-    assert found[OVER["random"]].said == "not run: every dose is the one of a KL"
+    assert found[OVER["random"]].said == "not run: doses are found by KL"
