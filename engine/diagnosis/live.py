@@ -73,7 +73,7 @@ class Alerts:
     def __init__(self, config: Config | None = None, vocabulary: int = 0, thresholds: Thresholds | None = None) -> None:
         self._t = thresholds or Thresholds()
         self._config = config
-        self._base_tail = self._base_mass = 0.0
+        self._base_tail = self._base_mass = self._base_broken = 0.0
         self._uniform = math.log(vocabulary) if vocabulary else 0.0
         self._losses = Window(self._t.spike_window)
         self._latches = self._fresh()
@@ -111,6 +111,7 @@ class Alerts:
             "over-tight barrier": Latch(t.pressure[1], t.pressure[0], arm=t.settled),
             "validation rises": Latch(1 + t.gap[1], 1 + t.gap[0], arm=1, hold=1),
             "mode collapse": Latch(4.0, 3.0, arm=2, hold=2),
+            "broken answers": Latch(t.broken_rise[0], t.broken_rise[0] / 2, arm=1, hold=1),
             "starved filter": Latch(1.0, 0.67, arm=1, hold=1),
         }
 
@@ -221,7 +222,16 @@ class Alerts:
     def _evaluated(self, s: e.Evaluated) -> list[e.Alert]:
         if s.subject == "base" and s.split == "val":
             self._base_tail, self._base_mass = s.metrics.get("tail_ppl", 0.0), s.metrics.get("coherence", 0.0)
-        return []
+            self._base_broken = s.metrics.get("broken", 0.0)
+        if s.subject != "healed" or s.split != "val" or "broken" not in s.metrics:
+            return []
+        now, base = s.metrics["broken"], self._base_broken
+        return self._see(
+            s,
+            "broken answers",
+            now - base,
+            lambda: f"{now:.0%} of the healed answers are broken, {base:.0%} of the base's",
+        )
 
     def _kept(self, s: e.Kept) -> list[e.Alert]:
         if self._config is None:

@@ -82,6 +82,22 @@ def test_probes_that_break_are_read_against_the_base() -> None:
     assert [a.signature for a in alerts([*story.evaluated, probe, probe])] == ["mode collapse"]
 
 
+def test_a_baked_student_whose_answers_break_is_told_while_tail_and_mass_still_look_well() -> None:
+    base, *_ = (v for v in healthy().evaluated if v.subject == "base" and v.split == "val")
+    still = base.metrics["broken"]
+
+    def healed(round_: int, broken: float) -> e.Evaluated:
+        return msgspec.structs.replace(base, subject="healed", round=round_, metrics=base.metrics | {"broken": broken})
+
+    rounds = [healed(1, still + 0.05), healed(2, still + 0.2), healed(3, still + 0.4), healed(4, still)]
+    found = alerts([base, *rounds])
+    assert [(a.signature, a.state, a.round) for a in found] == [
+        ("broken answers", "raised", 2),
+        ("broken answers", "cleared", 4),
+    ]
+    assert f"{still + 0.2:.0%} of the healed answers are broken" in found[0].evidence
+
+
 def test_few_kept_completions_are_told_before_the_run_starves() -> None:
     few = e.Kept(stage="keep", round=1, kept={"trait": CONFIG.keep.min_kept}, dropped={})
     assert [a.signature for a in alerts([few])] == ["starved filter"]
