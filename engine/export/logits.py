@@ -35,7 +35,7 @@ class Reference:
 
 
 def reference(source: Source) -> Reference:
-    """Load the base as the run did, put the round's student on it, and keep its logits."""
+    """Load the base as the run did, put the round's student on it, its history in factors as PEFT computes it, and keep its logits."""
     loaded = load(source.run.config.model)
     student = Student(loaded, source.run.config.heal, factored=True)
     student.load_history(source.student, source.round)

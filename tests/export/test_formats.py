@@ -55,10 +55,13 @@ def test_plain_peft_gives_the_students_logits_to_the_bit(run: RunDir, peft_folde
     out, told = peft_folder
     source = find_source(run.path, "peft", 2)
     loaded = load(Model())
-    student = Student(loaded, source.run.config.heal)
+    student = Student(loaded, source.run.config.heal, factored=True)
     student.load_history(source.student, 2)
     prompts = fixed_prompts(source, loaded)
     expected = logits(loaded.model, prompts)
+    measured = Student(load(Model()), source.run.config.heal)
+    measured.load_history(source.student, 2)
+    assert largest(logits(measured.loaded.model, prompts), expected) < 1e-4  # the run's own form: one matrix a layer
     plain, base = (AutoModelForCausalLM.from_pretrained(NANO, dtype=told.base_dtype) for _ in range(2))
     plain = PeftModel.from_pretrained(plain, str(out))
     assert largest(logits(plain, prompts), expected) == 0.0 == told.logit_difference
