@@ -83,9 +83,8 @@ def _of_arm(sisters: Sisters, campaign: Campaign, arm: str, method: str) -> tupl
                 by.setdefault(metric, {})[member.seed] = value
     if not by:
         return (), None
-    others = {knob: value for knob, value in mine[0].values.items() if knob != METHOD}
-    several = ", ".join(f"{knob.partition('.')[2]} {value}" for knob, value in others.items())
-    name = over_the_loop(method, config.steer.calibration) + (f", {quoted(several, 60)}" if several else "")
+    own = all(value == campaign.record["config"].get(knob) for knob, value in mine[0].values.items() if knob != METHOD)
+    name = over_the_loop(method, config.steer.calibration) + ("" if own else f", {quoted(arm, 60)}")
     spreads = {metric: s for metric, held in by.items() if (s := spread(list(held.values()))) is not None}
     missing = f"on {len(runs)} of {len(mine)} seeds" if len(runs) < len(mine) else ""
     return tuple(runs.values()), SeedControl(name, spreads, missing)

@@ -53,8 +53,9 @@ def arms_table(campaign: Campaign, found: Sequence[Measured], known: Sequence[Se
     """Base, prompted and steered, the other controls that were run, then the arms; mean ± standard deviation over seeds, on test."""
     metrics = columns(campaign, found)
     table = _table(SPLIT, "seeds")
+    table.columns[0].no_wrap = False  # a long name goes on below; a number is never cut
     for metric in metrics:
-        table.add_column(label(metric), justify="right")
+        table.add_column(label(metric), justify="right", no_wrap=True)
     rows = [
         (name, [over_seeds(found, metric, arm, subject) for metric in metrics], bool(arm))
         for name, arm, subject in table_rows(campaign, found)
